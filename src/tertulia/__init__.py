@@ -1,1 +1,102 @@
-"""Who spoke when."""
+"""Who spoke when: speaker diarization on a laptop, offline.
+
+>>> import tertulia
+>>> result = tertulia.diarize("meeting.mp3")  # doctest: +SKIP
+>>> for turn in result:  # doctest: +SKIP
+...     print(turn.start, turn.end, turn.speaker)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tertulia._version import __version__
+from tertulia.errors import TertuliaError
+from tertulia.speakers import Speakers
+from tertulia.timeline import Diarization, Segment, Timeline, Turn
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tertulia.audio import Channels, Source, Waveform
+    from tertulia.pipeline import Diarizer, Progress, Report
+
+__all__ = [
+    "Diarization",
+    "Diarizer",
+    "Progress",
+    "Segment",
+    "Speakers",
+    "TertuliaError",
+    "Timeline",
+    "Turn",
+    "Waveform",
+    "__version__",
+    "diarize",
+    "load",
+]
+
+_LAZY = {"Diarizer": "pipeline", "Progress": "pipeline", "Waveform": "audio"}
+
+
+def __getattr__(name: str) -> object:
+    # Importing the package stays cheap; what only some programs need is imported when it is asked for.
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load(system: str | Path = "default", *, threads: int | None = None) -> Diarizer:
+    """Load a named system, or one described by a TOML file.
+
+    Args:
+        system: a name that `tertulia systems` lists, or the path of a `.toml` file.
+        threads: threads within one operation; one a core when left out.
+
+    Raises:
+        UsageError: for an unknown system, or a file that does not describe one.
+        ModelMissingError: when its weights are not on this machine.
+    """
+    from tertulia import systems
+    from tertulia.errors import UsageError
+
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads is a whole number from 1; got {threads}")
+    diarizer: Diarizer = systems.build(systems.read(system), threads=threads or 0)
+    return diarizer
+
+
+def diarize(
+    source: Source,
+    *,
+    system: str | Path = "default",
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    channels: Channels = "mix",
+    threads: int | None = None,
+    progress: Report | None = None,
+) -> Diarization:
+    """Tell who speaks when in a recording.
+
+    For several recordings, `load` a system once and call it.
+
+    Args:
+        source: a path, bytes, a binary file, a `Waveform`, or an (array, sample rate) pair.
+        system: a name that `tertulia systems` lists, or the path of a `.toml` file.
+        num_speakers: how many people speak, if you know it.
+        min_speakers: at least this many.
+        max_speakers: at most this many.
+        channels: "mix", "split", or the number of one channel, from 0.
+        threads: threads within one operation; one a core when left out.
+        progress: called with a `Progress` every few minutes of sound.
+
+    Raises:
+        AudioError: when the recording cannot be read.
+        UsageError: for an unknown system, or a number of speakers that cannot be had.
+        ModelMissingError: when weights are not on this machine.
+    """
+    speakers = Speakers(num_speakers, min_speakers, max_speakers)
+    return load(system, threads=threads)(source, speakers, channels=channels, progress=progress)

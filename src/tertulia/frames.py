@@ -56,6 +56,10 @@ class Grid:
         """Cell that holds `time`; negative before the grid begins."""
         return math.floor((time - self.start) / self.step + _EPSILON)
 
+    def indices(self, times: ArrayLike) -> NDArray[np.intp]:
+        """Cells that hold the times, shape (n,)."""
+        return np.floor((np.asarray(times) - self.start) / self.step + _EPSILON).astype(np.intp)
+
     def nearest_edge(self, time: float) -> int:
         """Index of the edge nearest to `time`."""
         return math.floor((time - self.start) / self.step + 0.5 + _EPSILON)
@@ -95,12 +99,13 @@ class Frames:
         return len(self.scores)
 
     @property
-    def extent(self) -> Segment:
-        """Time spanned by all frames."""
-        return Segment(max(self.grid.start, 0.0), self.grid.edge(len(self)))
+    def extent(self) -> Segment | None:
+        """Time spanned by all frames; None when there is none after zero."""
+        start, end = max(self.grid.start, 0.0), self.grid.edge(len(self))
+        return Segment(start, end) if start < end else None
 
     def crop(self, within: Segment) -> Frames:
-        """Keep the frames whose cells begin in `within`, on a grid that starts there."""
+        """Keep the frames from the one that holds `within.start` to the edge nearest to `within.end`."""
         first = max(self.grid.index(within.start), 0)
         last = min(max(self.grid.nearest_edge(within.end), first), len(self))
         return Frames(self.scores[first:last], Grid(self.grid.step, self.grid.edge(first)))

@@ -132,6 +132,10 @@ class Timeline:
     def __sub__(self, other: Timeline) -> Timeline:
         return Timeline._trusted(_swept(self._bounds, other._bounds, lambda a, b: a & ~b))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Arrays come back writeable from a pickle; built anew they are not.
+        return Timeline.from_bounds, (self._bounds,)
+
     def __len__(self) -> int:
         return len(self._bounds)
 
@@ -170,6 +174,7 @@ def _joined(bounds: FloatArray) -> FloatArray:
         first = np.r_[True, ordered[1:, 0] > reach[:-1]]
         last = np.r_[np.flatnonzero(first)[1:] - 1, len(ordered) - 1]
         ordered = np.stack([ordered[first, 0], reach[last]], axis=1)
+    ordered = ordered + 0.0  # -0.0 equals 0.0, so it has to hash like it
     ordered.flags.writeable = False
     return ordered
 
@@ -221,7 +226,8 @@ class Diarization:
 
     Args:
         turns: speaker → `Timeline`, or any iterable of `Turn`s or `(start, end, speaker)`. Overlapping
-            turns of one speaker are joined. Speakers without speech are dropped.
+            turns of one speaker are joined, so the confidence of `Turn`s is not taken over. Speakers without
+            speech are dropped.
         uri: name of the recording.
         duration: length of the recording in seconds, when known.
         confidence: speaker → array (segments of its timeline,) in [0, 1].
@@ -251,7 +257,7 @@ class Diarization:
         self._timelines: Mapping[str, Timeline] = MappingProxyType(dict(spoken))
         self._confidence: Mapping[str, FloatArray] = MappingProxyType(
             {
-                speaker: np.asarray(values, dtype=np.float64)
+                speaker: _frozen(values)
                 for speaker, values in (confidence or {}).items()
                 if speaker in self._timelines
             }
@@ -262,6 +268,8 @@ class Diarization:
                     f"confidence of {speaker!r} has shape {values.shape}; it needs one value for each of its "
                     f"{len(self._timelines[speaker])} turns"
                 )
+            if not ((values >= 0) & (values <= 1)).all():
+                raise ValueError(f"confidence of {speaker!r} has to lie in [0, 1]; got {values.tolist()[:5]}")
         self.uri = uri
         self.duration = duration
         self.provenance = provenance
@@ -278,6 +286,11 @@ class Diarization:
     def confidence(self) -> Mapping[str, FloatArray]:
         """Speaker → confidence of each of its turns; empty when the system gives none."""
         return self._confidence
+
+    @property
+    def has_exclusive(self) -> bool:
+        """Whether the system that made this result left its own answer to `exclusive()`."""
+        return self._exclusive is not None
 
     @property
     def speech(self) -> Timeline:
@@ -314,6 +327,16 @@ class Diarization:
     def items(self) -> Iterable[tuple[str, Timeline]]:
         """Iterate over speakers and their timelines."""
         return self._timelines.items()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (
+            dict(self._timelines),
+            self.uri,
+            self.duration,
+            dict(self._confidence),
+            self.provenance,
+            self._exclusive,
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Diarization) and dict(self._timelines) == dict(other._timelines)
@@ -360,9 +383,12 @@ class Diarization:
             name = names.get(speaker, speaker)
             renamed[name] = renamed[name] | timeline if name in renamed else timeline
         targets = [names.get(speaker, speaker) for speaker in self._timelines]
-        confidence = {}
-        if len(set(targets)) == len(targets):
-            confidence = {names.get(speaker, speaker): values for speaker, values in self._confidence.items()}
+        # Turns of two speakers that become one may join, and then none of their values fits.
+        confidence = {
+            names.get(speaker, speaker): values
+            for speaker, values in self._confidence.items()
+            if targets.count(names.get(speaker, speaker)) == 1
+        }
         exclusive = self._exclusive
         if exclusive is not None:
             exclusive = exclusive.rename({old: new for old, new in names.items() if old in exclusive})
@@ -379,7 +405,13 @@ class Diarization:
         """Keep what lies inside `within`; times stay those of the whole recording."""
         exclusive = None if self._exclusive is None else self._exclusive.crop(within)
         timelines = {speaker: timeline.crop(within) for speaker, timeline in self._timelines.items()}
-        return self._with(timelines, exclusive=exclusive)
+        confidence = {
+            speaker: values[
+                (self[speaker].bounds[:, 1] > within.start) & (self[speaker].bounds[:, 0] < within.end)
+            ]
+            for speaker, values in self._confidence.items()
+        }
+        return self._with(timelines, confidence=confidence, exclusive=exclusive)
 
     def replace(self, **changes: Any) -> Diarization:
         """Return a copy with another `uri`, `duration` or `provenance`."""
@@ -430,6 +462,20 @@ class Diarization:
     def _with(self, timelines: Mapping[str, Timeline], **changes: Any) -> Diarization:
         kept = {"uri": self.uri, "duration": self.duration, "provenance": self.provenance}
         return Diarization(timelines, **{**kept, **changes})
+
+
+def _unpickled(
+    turns: Any, uri: str, duration: Any, confidence: Any, provenance: Any, exclusive: Any
+) -> Diarization:
+    return Diarization(
+        turns, uri=uri, duration=duration, confidence=confidence, provenance=provenance, exclusive=exclusive
+    )
+
+
+def _frozen(values: ArrayLike) -> FloatArray:
+    array = np.array(values, dtype=np.float64)
+    array.flags.writeable = False
+    return array
 
 
 def _by_speaker(turns: Iterable[Turn | tuple[float, float, str]]) -> dict[str, Timeline]:

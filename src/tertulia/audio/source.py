@@ -23,7 +23,7 @@ from tertulia.audio.wav import Readable, WavHeader, read_blocks, read_exactly, r
 from tertulia.audio.waveform import Waveform
 from tertulia.errors import AudioError, UsageError
 
-__all__ = ["Sound", "Source", "name_of", "open_source"]
+__all__ = ["Sound", "Source", "name_of", "open_source", "rereadable"]
 
 Source = str | Path | bytes | BinaryIO | Waveform | tuple[Any, int]
 
@@ -59,6 +59,13 @@ def name_of(source: Source) -> str:
         return "waveform"
     name = getattr(source, "name", None)
     return name.strip("<>") if isinstance(name, str) else "stream"
+
+
+def rereadable(source: Source) -> Source:
+    """Return a source that can be opened more than once: a file object becomes its bytes."""
+    if isinstance(source, str | Path | bytes | Waveform | tuple):
+        return source
+    return source.read()
 
 
 def open_source(source: Source, limits: Limits, stack: ExitStack) -> Sound:

@@ -6,9 +6,10 @@ checkpoints of 3D-Speaker, so that those load as they are.
 
 **The context is data here.** Each of the 52 masked layers multiplies its output by a gate computed from two
 means of its input: over the whole utterance, and over a block of 2 s (eq. 2–4). Both are linear in time, so
-their sum is one matrix, `context` of shape (frames, cells), and `cells` tells which gate each frame takes.
-`block_context` gives the matrix of the paper; a matrix of sliding means turns the same weights into a
-network that can run over an endless recording (see `tertulia.embedding.campplus`).
+their sum is one matrix, `context` of shape (frames, spread), and `spread`, of shape (cells, frames), carries
+the gates of the cells back to the frames. `block_context` gives the two matrices of the paper; sliding means
+turn the same weights into a network that can run over an endless recording (see
+`tertulia.embedding.campplus`).
 """
 
 from __future__ import annotations
@@ -21,10 +22,9 @@ __all__ = ["CAMPPlus", "block_context"]
 
 
 def block_context(frames: int, block: int = 100) -> tuple[Tensor, Tensor]:
-    """Return the paper's context: (frames, cells) averaging matrix and (frames,) cell of each frame."""
-    cells = torch.arange(frames) // block
-    member = F.one_hot(cells).float()  # (frames, cells)
-    return member / member.sum(dim=0) + 1 / frames, cells
+    """Return the paper's `context` (frames, spread) and `spread` (cells, frames): one cell a block."""
+    member = F.one_hot(torch.arange(frames) // block).float()  # (frames, spread)
+    return member / member.sum(dim=0) + 1 / frames, member.T
 
 
 class _ResBlock(nn.Module):
@@ -82,10 +82,11 @@ class _ContextMask(nn.Module):
         self.linear1 = nn.Conv1d(inputs, inputs // 2, 1)
         self.linear2 = nn.Conv1d(inputs // 2, outputs, 1)
 
-    def forward(self, x: Tensor, context: Tensor, cells: Tensor) -> Tensor:
-        pooled = x @ context  # (batch, inputs, cells)
+    def forward(self, x: Tensor, context: Tensor, spread: Tensor) -> Tensor:
+        pooled = x @ context  # (batch, inputs, spread)
         gate = torch.sigmoid(self.linear2(F.relu(self.linear1(pooled))))
-        return self.linear_local(x) * gate.index_select(2, cells)
+        masked: Tensor = self.linear_local(x) * (gate @ spread)
+        return masked
 
 
 class _DenseLayer(nn.Module):
@@ -96,9 +97,9 @@ class _DenseLayer(nn.Module):
         self.nonlinear2 = _Activation(4 * growth)
         self.cam_layer = _ContextMask(4 * growth, growth, dilation)
 
-    def forward(self, x: Tensor, context: Tensor, cells: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor, spread: Tensor) -> Tensor:
         y = self.nonlinear2(self.linear1(self.nonlinear1(x)))
-        return torch.cat([x, self.cam_layer(y, context, cells)], dim=1)
+        return torch.cat([x, self.cam_layer(y, context, spread)], dim=1)
 
 
 class _DenseBlock(nn.ModuleDict):
@@ -107,9 +108,9 @@ class _DenseBlock(nn.ModuleDict):
             {f"tdnnd{i + 1}": _DenseLayer(inputs + i * growth, growth, dilation) for i in range(layers)}
         )
 
-    def forward(self, x: Tensor, context: Tensor, cells: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor, spread: Tensor) -> Tensor:
         for layer in self.values():
-            x = layer(x, context, cells)
+            x = layer(x, context, spread)
         return x
 
 
@@ -123,7 +124,8 @@ class _Unit(nn.Module):
         self.nonlinear = _Activation(outputs if first else inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.nonlinear(self.linear(x)) if self.first else self.linear(self.nonlinear(x))
+        y: Tensor = self.nonlinear(self.linear(x)) if self.first else self.linear(self.nonlinear(x))
+        return y
 
 
 class _Projection(nn.Module):
@@ -135,7 +137,8 @@ class _Projection(nn.Module):
         self.nonlinear.add_module("batchnorm", nn.BatchNorm1d(outputs, affine=False))
 
     def forward(self, statistics: Tensor) -> Tensor:
-        return self.nonlinear(self.linear(statistics[:, :, None])).flatten(1)
+        y: Tensor = self.nonlinear(self.linear(statistics[:, :, None]))
+        return y.flatten(1)
 
 
 class CAMPPlus(nn.Module):
@@ -144,31 +147,33 @@ class CAMPPlus(nn.Module):
     def __init__(self, dim: int = 192, bands: int = 80, growth: int = 32) -> None:
         super().__init__()
         self.head = _FrontEnd()
-        self.xvector = nn.Module()
         channels = 128
-        self.xvector.tdnn = _Unit(4 * bands, channels, width=5, stride=2, first=True)
+        parts: dict[str, nn.Module] = {"tdnn": _Unit(4 * bands, channels, width=5, stride=2, first=True)}
         for number, (layers, dilation) in enumerate([(12, 1), (24, 2), (16, 2)], start=1):
-            setattr(self.xvector, f"block{number}", _DenseBlock(layers, channels, growth, dilation))
+            parts[f"block{number}"] = _DenseBlock(layers, channels, growth, dilation)
             channels += layers * growth
-            setattr(self.xvector, f"transit{number}", _Unit(channels, channels // 2, first=False))
+            parts[f"transit{number}"] = _Unit(channels, channels // 2, first=False)
             channels //= 2
-        self.xvector.out_nonlinear = _Activation(channels)
-        self.xvector.dense = _Projection(2 * channels, dim)
+        parts["out_nonlinear"] = _Activation(channels)
+        parts["dense"] = _Projection(2 * channels, dim)
+        self.xvector = nn.ModuleDict(parts)
 
-    def frames(self, features: Tensor, context: Tensor, cells: Tensor) -> Tensor:
+    def frames(self, features: Tensor, context: Tensor, spread: Tensor) -> Tensor:
         """Map features (batch, time, bands) to frames (batch, ⌈time / 2⌉, 512) under a given context."""
-        x = self.xvector.tdnn(self.head(features))
+        x: Tensor = self.xvector["tdnn"](self.head(features))
         for number in (1, 2, 3):
-            x = getattr(self.xvector, f"block{number}")(x, context, cells)
-            x = getattr(self.xvector, f"transit{number}")(x)
-        return self.xvector.out_nonlinear(x).transpose(1, 2)
+            x = self.xvector[f"block{number}"](x, context, spread)
+            x = self.xvector[f"transit{number}"](x)
+        y: Tensor = self.xvector["out_nonlinear"](x)
+        return y.transpose(1, 2)
 
     def embed(self, statistics: Tensor) -> Tensor:
         """Project means and standard deviations (batch, 1024) to embeddings (batch, 192)."""
-        return self.xvector.dense(statistics)
+        embeddings: Tensor = self.xvector["dense"](statistics)
+        return embeddings
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed features (batch, time, bands) as the paper does → (batch, 192)."""
-        context, cells = block_context((features.shape[1] + 1) // 2)
-        frames = self.frames(features, context.to(features), cells.to(features.device))
+        context, spread = block_context((features.shape[1] + 1) // 2)
+        frames = self.frames(features, context.to(features), spread.to(features))
         return self.embed(torch.cat([frames.mean(dim=1), frames.std(dim=1)], dim=1))

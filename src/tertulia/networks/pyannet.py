@@ -1,12 +1,14 @@
 """PyanNet: SincNet filters, bidirectional LSTMs and a powerset output (pyannote segmentation-3.0).
 
-Sources: M. Ravanelli and Y. Bengio, "Speaker recognition from raw waveform with SincNet" (SLT 2018); H. Bredin
-and A. Laurent, "End-to-end speaker segmentation for overlap-aware resegmentation" (Interspeech 2021);
-A. Plaquet and H. Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization"
+Sources: M. Ravanelli and Y. Bengio, "Speaker recognition from raw waveform with SincNet" (SLT 2018);
+H. Bredin and A. Laurent, "End-to-end speaker segmentation for overlap-aware resegmentation" (Interspeech
+2021); A. Plaquet and H. Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization"
 (Interspeech 2023). Parameter names follow the published checkpoints, so that those load as they are.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -25,18 +27,18 @@ class SincFilters(nn.Module):
     window_: Tensor
     n_: Tensor
 
-    def __init__(self, filters: int = 80, width: int = 251, stride: int = 10, sample_rate: int = 16000) -> None:
+    def __init__(self, filters: int = 80, width: int = 251, stride: int = 10, rate: int = 16_000) -> None:
         super().__init__()
         half = width // 2
-        self.stride, self.nyquist = stride, sample_rate / 2
+        self.stride, self.nyquist = stride, rate / 2
         self.min_low, self.min_band = 50.0, 50.0
         # Cut-offs start equally spaced on the mel scale between 30 Hz and just under Nyquist.
-        mel_low, mel_high = (2595 * torch.log10(torch.tensor(1 + hz / 700)) for hz in (30.0, self.nyquist - 100.0))
-        hz = 700 * (10 ** (torch.linspace(mel_low.item(), mel_high.item(), filters // 2 + 1) / 2595) - 1)
+        low, high = (2595 * math.log10(1 + hz / 700) for hz in (30.0, self.nyquist - 100.0))
+        hz = 700 * (10 ** (torch.linspace(low, high, filters // 2 + 1) / 2595) - 1)
         self.low_hz_ = nn.Parameter(hz[:-1, None])
         self.band_hz_ = nn.Parameter(hz.diff()[:, None])
         self.register_buffer("window_", torch.hamming_window(width, periodic=False)[:half])
-        self.register_buffer("n_", 2 * torch.pi * torch.arange(-half, 0.0)[None, :] / sample_rate)
+        self.register_buffer("n_", 2 * torch.pi * torch.arange(-half, 0.0)[None, :] / rate)
 
     def filters(self) -> Tensor:
         """Impulse responses, shape (filters, 1, width): all cosine phases, then all sine phases."""
@@ -62,7 +64,8 @@ class _FilterBank(nn.Module):
         self.filterbank = SincFilters()
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        return self.filterbank(waveforms)
+        filtered: Tensor = self.filterbank(waveforms)
+        return filtered
 
 
 class _SincNet(nn.Module):
@@ -73,7 +76,7 @@ class _SincNet(nn.Module):
         self.norm1d = nn.ModuleList([nn.InstanceNorm1d(width, affine=True) for width in (80, 60, 60)])
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        x = self.wav_norm1d(waveforms)
+        x: Tensor = self.wav_norm1d(waveforms)
         for layer, (convolve, normalize) in enumerate(zip(self.conv1d, self.norm1d, strict=True)):
             x = convolve(x)
             if layer == 0:

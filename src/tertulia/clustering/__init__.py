@@ -1,0 +1,8 @@
+"""Which vectors are one speaker."""
+
+from tertulia.clustering.base import Clusterer, Labels
+from tertulia.clustering.duration import DurationClusterer
+
+__all__ = ["CLUSTERERS", "Clusterer", "Labels"]
+
+CLUSTERERS: dict[str, type] = {"duration": DurationClusterer}

@@ -1,0 +1,8 @@
+"""One voice, one vector."""
+
+from tertulia.embedding.campplus import CAMPPlus, CAMPPlusWindow
+from tertulia.embedding.voices import Embedder, Voices, unit
+
+__all__ = ["EMBEDDERS", "Embedder", "Voices", "unit"]
+
+EMBEDDERS: dict[str, type] = {"campplus": CAMPPlus, "campplus-window": CAMPPlusWindow}

@@ -1,0 +1,35 @@
+"""Statistics pooling under masks.
+
+Means and standard deviations of frames weighted by how well each frame shows one speaker alone. Masking here,
+rather than in the samples, keeps the frames themselves what the network was trained on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["statistics"]
+
+Array = NDArray[np.float32]
+
+
+def statistics(frames: Array, weights: Array) -> Array:
+    """Pool weighted means and unbiased standard deviations.
+
+    With v₁ = Σw and v₂ = Σw², the variance is Σw(x − μ)² / (v₁ − v₂ / v₁), which for weights of 0 and 1 is
+    the usual n − 1.
+
+    Args:
+        frames: (frames, channels).
+        weights: (masks, frames), not negative, each with a positive sum.
+
+    Returns:
+        (masks, 2 · channels), means before deviations.
+    """
+    total = weights.sum(axis=1, keepdims=True)
+    freedom = total - (weights**2).sum(axis=1, keepdims=True) / total
+    mean = weights @ frames / total
+    scatter = np.maximum(weights @ frames**2 - total * mean**2, 0)
+    deviation = np.sqrt(scatter / np.maximum(freedom, 1e-6))
+    return np.concatenate([mean, deviation], axis=1, dtype=np.float32)

@@ -1,0 +1,98 @@
+"""Networks as files: finding them, opening them with ONNX Runtime, telling which they are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tertulia.errors import ModelMissingError
+
+__all__ = ["Network", "weights"]
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+def weights(name: str) -> Path:
+    """Return the path of bundled weights, or `name` itself if it is the path of a file.
+
+    Raises:
+        ModelMissingError: when there is neither.
+    """
+    bundled = WEIGHTS / f"{name}.onnx"
+    if bundled.is_file():
+        return bundled
+    if Path(name).is_file():
+        return Path(name)
+    there = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.onnx")))
+    raise ModelMissingError(f"no weights {name!r}: not a file, and not bundled; bundled are: {there}")
+
+
+class Network:
+    """An ONNX network that is opened at its first use.
+
+    Args:
+        name: bundled weights or the path of an ONNX file.
+        threads: threads within one operation; 0 takes one a core. The result does not depend on it beyond
+            the last bits.
+
+    Raises:
+        ModelMissingError: when there is no such file, or it is no network.
+    """
+
+    def __init__(self, name: str, threads: int = 0) -> None:
+        self.path = weights(name)
+        self.threads = threads
+        self._session: Any = None
+
+    def __call__(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """Run on named inputs and return the first output."""
+        (output,) = self.run([self.session.get_outputs()[0].name], inputs)
+        return output
+
+    def run(self, outputs: list[str], inputs: dict[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
+        """Run on named inputs and return the named outputs."""
+        return cast("list[NDArray[np.float32]]", self.session.run(outputs, inputs))
+
+    @property
+    def session(self) -> Any:
+        """The open ONNX Runtime session."""
+        if self._session is None:
+            self._session = _open(self.path, self.threads)
+        return self._session
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of the file."""
+        return _sha256(self.path, self.path.stat().st_mtime_ns)
+
+
+def _open(path: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or _cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Buffers of the longest batch would otherwise be kept for every shape that was ever seen.
+    options.enable_mem_pattern = False
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exception classes differ between releases
+        raise ModelMissingError(f"{path} cannot be opened as a network: {error}") from error
+
+
+def _cores() -> int:
+    """Count the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _sha256(path: Path, changed: int) -> str:  # noqa: ARG001 — part of the cache key
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,225 @@
+"""`Diarizer`: the way of a recording through the parts. Read `Diarizer.diarize` first."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tertulia._version import __version__
+from tertulia.audio import Channels, Recording, Source, open_audio
+from tertulia.audio.source import name_of, rereadable
+from tertulia.audio.windows import Windows, slide
+from tertulia.binarize import Binarizer, TopCount
+from tertulia.clustering import Clusterer
+from tertulia.config import settings
+from tertulia.counting import insist
+from tertulia.embedding import Embedder, Voices
+from tertulia.frames import Grid
+from tertulia.segmentation import Activity, Segmenter
+from tertulia.speakers import ANY, Speakers
+from tertulia.stitch import Stitched, stitch
+from tertulia.timeline import Diarization, Provenance, Segment, Timeline
+
+__all__ = ["Diarizer", "Progress", "Report", "Sliding"]
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Seconds of sound that are done, and how many there are if the recording says so."""
+
+    done: float
+    total: float | None
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """How windows go over a recording.
+
+    Args:
+        least: windows a recording should have at least. Long hops lose nothing where each moment is seen by
+            several windows and each speaker by many; a short recording has neither, and can afford more.
+        shortest: seconds to which the hop shrinks for that.
+        batch: windows that are held in memory at once.
+    """
+
+    least: int = 1
+    shortest: float = 1.0
+    batch: int = 32
+
+    def __post_init__(self) -> None:
+        if self.least < 1 or self.batch < 1 or self.shortest <= 0:
+            raise ValueError("least and batch are whole numbers from 1, shortest is above zero")
+
+    def __call__(self, blocks: Iterable[Samples], segmenter: Segmenter, margin: float) -> Iterator[Windows]:
+        """Cut a recording, mono blocks, into batches of windows."""
+        rate, stream = segmenter.sample_rate, iter(blocks)
+        head, seconds = [], 0.0
+        while seconds < self.least * segmenter.hop and (block := next(stream, None)) is not None:
+            head.append(block)
+            seconds += len(block) / rate
+        hop = min(segmenter.hop, max(self.shortest, seconds / self.least))
+        return slide(
+            itertools.chain(head, stream),
+            rate,
+            size=round(segmenter.window * rate),
+            hop=round(hop * rate),
+            batch=self.batch,
+            margin=round(margin * rate),
+        )
+
+
+@dataclass(frozen=True)
+class Diarizer:
+    """A diarization system: parts that are run one after the other.
+
+    Every part is any object with the right call; see the protocols `Segmenter`, `Embedder`, `Clusterer` and
+    `Binarizer`. Systems that have a name are loaded by `tertulia.load`.
+    """
+
+    segmenter: Segmenter
+    embedder: Embedder
+    clusterer: Clusterer
+    binarize: Binarizer = field(default_factory=TopCount)
+    sliding: Sliding = field(default_factory=Sliding)
+    name: str = "custom"
+
+    def __call__(
+        self,
+        source: Source,
+        speakers: Speakers = ANY,
+        *,
+        channels: Channels = "mix",
+        progress: Report | None = None,
+        name: str = "",
+    ) -> Diarization:
+        """Tell who speaks when in a recording.
+
+        Args:
+            source: a path, bytes, a binary file, a `Waveform`, or an (array, sample rate) pair.
+            speakers: what is known about their number.
+            channels: "mix" the channels down, take one by number (from 0), or "split": diarize each by itself
+                and call no two speakers of different channels the same.
+            progress: called after each batch of windows.
+            name: of the recording; by default told by the source.
+
+        Raises:
+            AudioError: when the recording cannot be read.
+            UsageError: when the number of speakers asked for cannot be had.
+        """
+        if channels == "split":
+            return self._split(source, speakers, progress, name)
+        with open_audio(
+            source, sample_rate=self.segmenter.sample_rate, channels=channels, name=name
+        ) as recording:
+            return self.diarize(recording, speakers, progress)
+
+    def diarize(self, recording: Recording, speakers: Speakers, progress: Report | None) -> Diarization:
+        """Run the parts on an open mono recording."""
+        activities, voices, end = [], [], 0.0
+        for windows in self.sliding(_mono(recording), self.segmenter, self.embedder.margin):
+            activity = self.segmenter(windows)  # (windows, frames, local speakers) in [0, 1]
+            voices.append(self.embedder(windows, activity))  # (windows, local speakers, pieces, dim)
+            activities.append(activity)
+            end = windows.end
+            if progress:
+                progress(Progress(end, recording.duration))
+        activity = Activity.join(activities)
+        labels = self.clusterer(Voices.join(voices), speakers)  # (windows, local speakers, pieces)
+        stitched = stitch(activity, labels, end)  # (frames, speakers) and (frames,)
+        stitched = insist(stitched, self.binarize, speakers)
+        return self._result(stitched, end, recording)
+
+    def _result(self, stitched: Stitched, end: float, recording: Recording) -> Diarization:
+        """Decide, name the speakers in order of first speech, and say where it all comes from."""
+        scores, grid = stitched.frames.scores, stitched.frames.grid
+        turns = self._turns(self.binarize(stitched), grid, end)
+        order = sorted((k for k in turns if len(turns[k])), key=lambda k: turns[k].bounds[0].tolist())
+        names = {k: f"SPEAKER_{i:02d}" for i, k in enumerate(order)}
+        alone = self._turns(self.binarize(stitched, at_most=1), grid, end)
+        about: dict[str, Any] = {
+            "uri": Path(recording.name).stem,
+            "duration": end,
+            "provenance": self._provenance(recording.messages),
+        }
+        return Diarization(
+            {name: turns[k] for k, name in names.items()},
+            confidence={name: _confidence(turns[k], scores[:, k], grid) for k, name in names.items()},
+            exclusive=Diarization({name: alone[k] for k, name in names.items()}, **about),
+            **about,
+        )
+
+    def _turns(self, masks: NDArray[np.bool_], grid: Grid, end: float) -> dict[int, Timeline]:
+        """Timelines of the columns of a mask (frames, speakers), inside the recording."""
+        inside = Segment(0.0, end)
+        return {k: self.binarize.timeline(mask, grid).crop(inside) for k, mask in enumerate(masks.T)}
+
+    def _split(self, source: Source, speakers: Speakers, progress: Report | None, name: str) -> Diarization:
+        """Diarize each channel by itself; speakers are numbered on from channel to channel."""
+        source, name = rereadable(source), name or name_of(source)
+        with open_audio(source, channels="split", name=name) as recording:
+            channels = recording.channels
+        results = [
+            self(source, speakers, channels=channel, progress=progress, name=name)
+            for channel in range(channels)
+        ]
+        timelines: dict[str, Timeline] = {}
+        alone: dict[str, Timeline] = {}
+        confidence: dict[str, NDArray[np.float64]] = {}
+        for result in results:
+            for speaker, timeline in result.items():
+                called = f"SPEAKER_{len(timelines):02d}"
+                timelines[called], confidence[called] = timeline, result.confidence[speaker]
+                if speaker in result.exclusive():
+                    alone[called] = result.exclusive()[speaker]
+        about: dict[str, Any] = {
+            "uri": results[0].uri,
+            "duration": results[0].duration,
+            "provenance": results[0].provenance,
+        }
+        # Two channels may speak at once even when each is exclusive in itself.
+        exclusive = Diarization(alone, **about).exclusive()
+        return Diarization(timelines, confidence=confidence, exclusive=exclusive, **about)
+
+    def _provenance(self, messages: tuple[str, ...]) -> Provenance:
+        parts = {
+            "segmentation": self.segmenter,
+            "embedding": self.embedder,
+            "clustering": self.clusterer,
+            "binarize": self.binarize,
+            "sliding": self.sliding,
+        }
+        networks: Mapping[str, Any] = {}
+        for part in parts.values():
+            networks = {**networks, **getattr(part, "networks", {})}
+        return Provenance(
+            version=__version__,
+            system=self.name,
+            models={name: network.sha256 for name, network in networks.items()},
+            settings={key: settings(part) for key, part in parts.items() if is_dataclass(part)},
+            messages=messages,
+        )
+
+
+def _mono(recording: Recording) -> Iterator[Samples]:
+    """Blocks of the only channel, (n,)."""
+    return (block[0] for block in recording)
+
+
+def _confidence(turns: Timeline, scores: NDArray[np.float32], grid: Grid) -> NDArray[np.float64]:
+    """Mean score over each turn, scores (frames,) → (turns,)."""
+    total = np.concatenate([[0.0], np.cumsum(scores, dtype=np.float64)])
+    first = np.clip(np.rint((turns.bounds[:, 0] - grid.start) / grid.step), 0, len(scores)).astype(int)
+    last = np.clip(np.rint((turns.bounds[:, 1] - grid.start) / grid.step), 0, len(scores)).astype(int)
+    mean = (total[last] - total[first]) / np.maximum(last - first, 1)
+    return np.asarray(np.clip(mean, 0.0, 1.0))

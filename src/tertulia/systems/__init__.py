@@ -1,0 +1,123 @@
+"""The named systems: one TOML file each in this folder, and the folder is the list.
+
+A file names its parts, chosen from the registries, and the numbers that differ from their defaults:
+
+```toml
+summary = "one line"
+weights = "one line: where the parameters come from"
+
+[segmentation]
+name = "powerset"
+hop = 1.0
+```
+
+Tables: `segmentation`, `embedding`, `clustering`, `binarize`, `sliding`. Unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tertulia.config import from_table, part
+from tertulia.errors import UsageError, unknown
+
+__all__ = ["System", "available", "build", "read"]
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class System:
+    """A system as its file describes it.
+
+    Attributes:
+        name: what it is called.
+        summary: what it is, one line.
+        weights: where its parameters come from, one line.
+        segmentation, embedding, clustering, binarize: tables of parts, `name` and settings.
+        sliding: table of settings.
+    """
+
+    name: str
+    summary: str
+    weights: str
+    segmentation: dict[str, Any]
+    embedding: dict[str, Any]
+    clustering: dict[str, Any]
+    binarize: dict[str, Any] = dataclasses.field(default_factory=lambda: {"name": "count"})
+    sliding: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def available() -> tuple[System, ...]:
+    """Return all named systems, the default first."""
+    systems = [read(path.stem) for path in sorted(FOLDER.glob("*.toml"))]
+    return tuple(sorted(systems, key=lambda system: (system.name != "default", system.name)))
+
+
+def read(name: str | Path) -> System:
+    """Read a system by name, or from the path of a TOML file.
+
+    Raises:
+        UsageError: for an unknown name, or a file that does not describe a system.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = FOLDER / f"{name}.toml"
+        if str(name) not in {known.stem for known in FOLDER.glob("*.toml")}:
+            raise unknown("system", str(name), (known.stem for known in FOLDER.glob("*.toml")))
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a TOML file: {error}") from error
+    return system(table, path.stem, str(path))
+
+
+def system(table: Mapping[str, Any], name: str, where: str) -> System:
+    """Build a system from a table; `where` is what messages call it."""
+    return from_table(System, {"name": name, "weights": "its own", "summary": "", **table}, where)
+
+
+def build(described: System, *, threads: int = 0) -> Any:
+    """Make the `Diarizer` that a system describes.
+
+    Raises:
+        UsageError: for parts or settings that do not exist.
+        ModelMissingError: when weights are not on this machine.
+    """
+    from tertulia.binarize import BINARIZERS
+    from tertulia.clustering import CLUSTERERS
+    from tertulia.embedding import EMBEDDERS
+    from tertulia.pipeline import Diarizer, Sliding
+    from tertulia.segmentation import SEGMENTERS
+
+    families = {
+        "segmentation": (SEGMENTERS, "segmentation model"),
+        "embedding": (EMBEDDERS, "embedding model"),
+        "clustering": (CLUSTERERS, "clusterer"),
+        "binarize": (BINARIZERS, "binarizer"),
+    }
+    parts = {
+        key: _threaded(part(family, getattr(described, key), f"{described.name}.{key}", kind), threads)
+        for key, (family, kind) in families.items()
+    }
+    return Diarizer(
+        segmenter=parts["segmentation"],
+        embedder=parts["embedding"],
+        clusterer=parts["clustering"],
+        binarize=parts["binarize"],
+        sliding=from_table(Sliding, described.sliding, f"{described.name}.sliding"),
+        name=described.name,
+    )
+
+
+def _threaded(piece: Any, threads: int) -> Any:
+    """Give a part that runs a network its number of threads."""
+    runs = any(f.name == "threads" for f in dataclasses.fields(piece))
+    return dataclasses.replace(piece, threads=threads) if runs and threads else piece
