@@ -2,7 +2,12 @@
 
 from tertulia.segmentation.activity import Activity, Segmenter
 from tertulia.segmentation.powerset import PowersetSegmenter
+from tertulia.segmentation.speech import EnergySegmenter, SileroSegmenter
 
 __all__ = ["SEGMENTERS", "Activity", "Segmenter"]
 
-SEGMENTERS: dict[str, type] = {"powerset": PowersetSegmenter}
+SEGMENTERS: dict[str, type] = {
+    "energy": EnergySegmenter,
+    "powerset": PowersetSegmenter,
+    "silero": SileroSegmenter,
+}
