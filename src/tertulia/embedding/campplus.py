@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from tertulia.audio.windows import Windows
 from tertulia.embedding.pooling import statistics
 from tertulia.embedding.voices import Voices, unit
+from tertulia.embedding.window import PerWindow
 from tertulia.features import fbank, sliding_mean
 from tertulia.frames import Grid
 from tertulia.inference import Network
@@ -44,7 +46,7 @@ class _Parts:
     threads: int = 0
 
     sample_rate = 16_000
-    dim = 192
+    dim: ClassVar[int] = 192
 
     def __post_init__(self) -> None:
         for half in ("frames", "projection"):
@@ -139,9 +141,11 @@ class CAMPPlus(_Parts):
         return np.concatenate(parts) if parts else np.empty((0, 512), np.float32)
 
     def _chunks(self, features: int) -> Iterator[tuple[int, int, int, int]]:
-        """Yield (begin, end, begin with margin, end with margin) in feature frames."""
-        size, margin = Grid(_FEATURE).count(self._chunk), Grid(_FEATURE).count(self.margin)
-        for begin in range(0, features, size):
+        """Yield (begin, end, begin with margin, end with margin) in feature frames, all about equally long."""
+        margin = Grid(_FEATURE).count(self.margin)
+        count = max(1, round(features * _FEATURE / self._chunk))
+        size = 2 * -(-features // (2 * count))  # even: a frame of the network is two frames of features
+        for begin in range(0, features, size or 1):
             end = min(begin + size, features)
             yield begin, end, max(begin - margin, 0), min(end + margin, features)
 
@@ -171,7 +175,7 @@ def _sliding_context(frames: int, seconds: float, cell: int) -> tuple[Array, Arr
 
 
 @dataclass(frozen=True)
-class CAMPPlusWindow(_Parts):
+class CAMPPlusWindow(PerWindow, _Parts):
     """The published network on every window, one embedding for each local speaker, overlap excluded.
 
     Args:
@@ -180,34 +184,7 @@ class CAMPPlusWindow(_Parts):
         threads: 0 takes one a core.
     """
 
-    exclude_overlap: bool = True
-    least: float = 0.05
-
-    margin = 0.0
-
-    def __call__(self, windows: Windows, activity: Activity) -> Voices:
-        """Embed every local speaker of a batch of windows."""
-        speakers = activity.scores.shape[2]
-        shape = (len(windows), speakers, 1)
-        vectors = np.full((*shape, self.dim), np.nan, np.float32)
-        step = activity.grid.step
-        solo = activity.solo.sum(axis=1)[..., None] * np.float32(step)
-        present = activity.active.sum(axis=1, dtype=np.float32)[..., None] * np.float32(step)
-        alone = (activity.solo > 0).astype(np.float32)
-        for window, samples in enumerate(windows.stack()):
-            if not present[window].any():
-                continue
-            frames = self._frames_of(samples)
-            at = np.arange(len(frames)) * activity.scores.shape[1] // len(frames)
-            for speaker in range(speakers):
-                mask = activity.active[window, at, speaker].astype(np.float32)
-                if self.exclude_overlap and alone[window, :, speaker].sum() * step > self.least:
-                    mask = alone[window, at, speaker]
-                if mask.sum() * _FRAME >= self.least:
-                    pooled = statistics(frames, mask[None])
-                    vectors[window, speaker, 0] = self.projection(statistics=pooled)[0]
-        size = windows.size / windows.sample_rate
-        return Voices(vectors, solo, solo, present, windows.hop / windows.sample_rate, size)
+    _frame = _FRAME
 
     def _frames_of(self, samples: Array) -> Array:
         features = fbank(samples, centred=False)
@@ -218,3 +195,6 @@ class CAMPPlusWindow(_Parts):
         spread = np.ascontiguousarray(member.T, np.float32)
         computed: Array = self.frames(features=features[None], context=context, spread=spread)[0]
         return computed
+
+    def _project(self, pooled: Array) -> Array:
+        return self.projection(statistics=pooled)

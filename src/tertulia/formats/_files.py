@@ -41,7 +41,7 @@ def write_text(path: str | Path, text: str) -> None:
         OutputError: if that is not possible; nothing is left behind then.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, no error for a name that is too long
         raise OutputError(f"cannot write {path}: it is a directory")
     try:
         data = text.encode()

@@ -1,0 +1,107 @@
+"""`tertulia diarize`: who spoke when."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from tertulia.cli._batch import Name, for_each
+from tertulia.cli._progress import progress_bar
+from tertulia.cli._results import FormatOption, OutputOption, results
+from tertulia.cli._terminal import say
+from tertulia.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from tertulia.audio import Channels
+    from tertulia.timeline import Diarization
+
+__all__ = ["diarize"]
+
+_STDIN = Name("stdin", "stdin")
+
+
+def diarize(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT", help="Recordings of any usual format; - reads standard input."),
+    ],
+    output: OutputOption = None,
+    format_names: FormatOption = None,
+    system: Annotated[
+        str, typer.Option(metavar="NAME|FILE.toml", help="How to do it, see 'tertulia systems'.")
+    ] = "default",
+    num_speakers: Annotated[int | None, typer.Option(help="How many people speak, if known.")] = None,
+    min_speakers: Annotated[int | None, typer.Option(help="At least so many people speak.")] = None,
+    max_speakers: Annotated[int | None, typer.Option(help="At most so many people speak.")] = None,
+    channels: Annotated[
+        str,
+        typer.Option(
+            metavar="mix|split|N",
+            help="Mix all channels, keep them apart as different people, or take one, counted from 0.",
+        ),
+    ] = "mix",
+    exclusive: Annotated[
+        bool, typer.Option("--exclusive", help="Let at most one person speak at a time.")
+    ] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Neither messages, save errors, nor a progress bar.")
+    ] = False,
+) -> int:
+    """Tell who spoke when in recordings."""
+    import tertulia
+
+    began = time.monotonic()
+    names = [_name(given) for given in inputs]
+    deliver = results(output, format_names, names)
+    speakers = tertulia.Speakers(num_speakers, min_speakers, max_speakers)
+    kept = _channels(channels)
+    diarizer = tertulia.load(system, threads=threads)
+    deliver.prepare(names)
+
+    def work(name: Name) -> None:
+        with progress_bar(Path(name.shown).name, began, quiet) as hook:
+            result = diarizer(_source(name), speakers, channels=kept, progress=hook, name=name.shown)
+        files = deliver(result.exclusive() if exclusive else result, name)
+        if not quiet:
+            _comment(name, result, files)
+
+    return for_each(names, work)
+
+
+def _name(given: str) -> Name:
+    return _STDIN if given == "-" else Name(given, Path(given).stem)
+
+
+def _source(name: Name) -> Path | BinaryIO:
+    if name is not _STDIN:
+        return Path(name.shown)
+    if sys.stdin is None:
+        raise InputError("standard input is closed")
+    if sys.stdin.isatty():
+        raise UsageError("standard input is this terminal; pipe a recording into it")
+    return sys.stdin.buffer
+
+
+def _channels(text: str) -> Channels:
+    if text == "mix":
+        return "mix"
+    if text == "split":
+        return "split"
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    raise UsageError(f"channels are mix, split or a number from 0; got {text!r}")
+
+
+def _comment(name: Name, result: Diarization, files: list[Path]) -> None:
+    """Say what had to be repaired, that there was nothing to find, and where the result is."""
+    for message in result.provenance.messages if result.provenance else ():
+        say(f"{name.shown}: {message}")
+    if not len(result):
+        say(f"{name.shown}: nobody speaks")
+    if files:
+        say(f"{name.shown}: wrote {', '.join(map(str, files))}")

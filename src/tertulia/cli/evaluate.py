@@ -1,0 +1,129 @@
+"""`tertulia evaluate`: how good a diarization is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tertulia.cli._annotations import read_folder, read_recordings
+from tertulia.cli._terminal import put, put_table, say
+from tertulia.errors import InputError
+
+if TYPE_CHECKING:
+    from tertulia.evaluation import FileScore, Report
+    from tertulia.timeline import Diarization, Timeline
+
+__all__ = ["evaluate"]
+
+Recordings = Mapping[str, "Diarization"]
+
+# Heading → key of `FileScore.to_dict`, all of them fractions.
+_RATES = {
+    "DER %": "der",
+    "FA %": "false_alarm",
+    "miss %": "missed",
+    "conf %": "confusion",
+    "JER %": "jer",
+}
+_HEADINGS = ("recording", *_RATES, "count off", "speech s")
+
+
+def evaluate(
+    reference: Annotated[Path, typer.Argument(metavar="REF", help="Who really spoke when: file or folder.")],
+    hypothesis: Annotated[Path, typer.Argument(metavar="HYP", help="What a system says: file or folder.")],
+    uem: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Which parts are scored: a UEM file, or a folder of them."),
+    ] = None,
+    collar: Annotated[
+        float, typer.Option(help="Seconds left unscored on each side of every boundary of the reference.")
+    ] = 0.0,
+    skip_overlap: Annotated[
+        bool, typer.Option("--skip-overlap", help="Leave out the time in which several people speak.")
+    ] = False,
+    per_file: Annotated[bool, typer.Option("--per-file", help="Print a line for every recording.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Count recordings without hypothesis as missed speech.")
+    ] = False,
+) -> int:
+    """Score hypotheses against references, matched by name.
+
+    In a folder, a file that holds one recording goes by its own name; otherwise recordings go by the names
+    in the file. Two files of one recording each are compared whatever they are called.
+    """
+    from tertulia.evaluation import Protocol, score_files
+
+    protocol = Protocol(collar, skip_overlap)
+    references, hypotheses = _matched(reference, hypothesis)
+    regions = None if uem is None else _regions(uem, references)
+    report = score_files(references, hypotheses, regions, protocol, allow_missing)
+    if as_json:
+        put(json.dumps(report.to_dict(), indent=2) + "\n")
+    else:
+        _show(report, per_file)
+    return 0
+
+
+def _matched(reference: Path, hypothesis: Path) -> tuple[Recordings, Recordings]:
+    """Read both sides, recordings of one name belonging together."""
+    folders = [os.path.isdir(path) for path in (reference, hypothesis)]
+    references, hypotheses = (
+        read_folder(path) if is_folder else read_recordings(path)
+        for path, is_folder in zip((reference, hypothesis), folders, strict=True)
+    )
+    if any(folders) or not len(references) == len(hypotheses) == 1:
+        return references, hypotheses
+    (name,), (other,) = references, hypotheses
+    if name != other:
+        say(f"comparing {other!r} with the reference {name!r}, the only recording in either file")
+    return references, {name: hypotheses[other]}
+
+
+def _regions(uem: Path, references: Recordings) -> dict[str, Timeline]:
+    """Read the scored parts of each reference, which go by its name or the name inside its file."""
+    from tertulia.formats.uem import read
+    from tertulia.timeline import Timeline
+
+    files = sorted(uem.rglob("*.uem")) if os.path.isdir(uem) else [uem]
+    if not files:
+        raise InputError(f"{uem} holds no UEM files; they end in: .uem")
+    parts: dict[str, Timeline] = {}
+    for file in files:
+        for name, timeline in read(file).items():
+            parts[name] = parts.get(name, Timeline()) | timeline
+    found = {name: parts.get(name, parts.get(turns.uri)) for name, turns in references.items()}
+    return {name: timeline for name, timeline in found.items() if timeline is not None}
+
+
+def _show(report: Report, per_file: bool) -> None:
+    single = len(report.files) == 1
+    rows = [_row(name, score) for name, score in report.files.items() if per_file or single]
+    if not single:
+        rows.append(_row(f"all {len(report.files)}", report.overall))
+    put_table(_HEADINGS, rows, _aligned([_HEADINGS, *rows]), numeric=True)
+    put(f"protocol: {report.describe()}\n")
+
+
+def _row(name: str, score: FileScore) -> list[str]:
+    values = score.to_dict()
+    rates = [f"{100 * values[key]:.2f}" for key in _RATES.values()]
+    return [name, *rates, f"{values['speaker_count_error']:.2f}", f"{values['seconds']['total']:.2f}"]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Put columns under one another, all but the first to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
+        for row in rows
+    )
+    return "".join("  ".join(line) + "\n" for line in lines)
