@@ -85,9 +85,9 @@ class CAMPPlus(_Parts):
     least: float = 0.25
     context: float = 3.0
 
-    margin = 2.0
-    # Seconds of frames computed at once: bounds memory, and the cost of the context matrices.
-    _chunk = 28.0
+    margin = 1.5
+    # About how many seconds of frames are computed at once: bounds memory, and the cost of the context matrices.
+    _chunk = 30.0
     # Frames that share a gate: 0.4 s, much less than the means behind it move in.
     _cell = 20
 

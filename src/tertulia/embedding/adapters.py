@@ -1,0 +1,177 @@
+"""Published speaker embeddings whose weights are not bundled: WeSpeaker ResNet34 and pyannote's x-vector.
+
+Their checkpoints are torch's. Each is converted once, when a system that names it is built, and kept as two
+ONNX files in the cache folder of the user; only that first time needs torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tertulia.embedding.window import PerWindow
+from tertulia.errors import MissingExtraError, OutputError
+from tertulia.hub import locate
+from tertulia.inference import Network
+
+__all__ = ["ResNet34", "XVector"]
+
+Array = NDArray[np.float32]
+
+_INSTEAD = "`--embedding campplus` runs without it"
+_CHECKPOINTS = ("model.safetensors", "pytorch_model.bin")
+_HALVES = ("frames.onnx", "projection.onnx")
+# To be raised when the conversion changes, so that files of an earlier one are not taken for those of this.
+_CONVERSION = 1
+
+
+@dataclass(frozen=True)
+class _Published:
+    """The two halves of a network around its statistics, made from a checkpoint."""
+
+    weights: str
+    threads: int = 0
+
+    sample_rate = 16_000
+    _architecture: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        _ = self._folder  # what is missing is to be told now, not in the middle of a recording
+
+    @cached_property
+    def _folder(self) -> Path:
+        return _converted(self.weights, self._architecture)
+
+    @cached_property
+    def frames(self) -> Network:
+        """Features or waveforms → frames (batch, frames, channels)."""
+        return Network(str(self._folder / _HALVES[0]), self.threads)
+
+    @cached_property
+    def projection(self) -> Network:
+        """Statistics (batch, 2 · channels) → embeddings (batch, dim)."""
+        return Network(str(self._folder / _HALVES[1]), self.threads)
+
+    @property
+    def networks(self) -> dict[str, Network]:
+        """Networks by name, for provenance."""
+        name = self._architecture
+        return {f"{name}-frames": self.frames, f"{name}-projection": self.projection}
+
+
+@dataclass(frozen=True)
+class ResNet34(PerWindow, _Published):
+    """WeSpeaker's ResNet34 on every window, one embedding for each local speaker, overlap excluded.
+
+    Args:
+        exclude_overlap: embed a speaker from the frames it has alone, when there are enough of them.
+        least: seconds of the mask below which overlap is not excluded, or there is no embedding.
+        weights: a checkpoint: its path, the folder or hub id (`org/name[@revision]`) of a
+            `model.safetensors` or `pytorch_model.bin`; or a folder with a `frames.onnx` and a
+            `projection.onnx` that were made of one.
+        threads: 0 takes one a core.
+
+    Raises:
+        ModelMissingError: when the checkpoint is neither here nor to be had.
+        MissingExtraError: when it has still to be converted and torch is not installed.
+        InputError: when it is damaged, carries code, or is of another network.
+        OutputError: when the result of the conversion cannot be kept.
+    """
+
+    weights: str = "pyannote/wespeaker-voxceleb-resnet34-LM"
+
+    dim = 256
+    _frame = 0.08
+    _architecture = "resnet34"
+
+    def _frames_of(self, samples: Array) -> Array:
+        features = _hamming_fbank(samples)
+        features = features - features.mean(axis=0)
+        computed: Array = self.frames(features=features[None])[0]
+        return computed
+
+    def _project(self, pooled: Array) -> Array:
+        return self.projection(statistics=pooled)
+
+
+@dataclass(frozen=True)
+class XVector(PerWindow, _Published):
+    """The x-vector of pyannote/embedding on every window; see `ResNet34` for settings and errors."""
+
+    weights: str = "pyannote/embedding"
+
+    dim = 512
+    _frame = 270 / 16_000
+    _architecture = "xvector"
+
+    def _frames_of(self, samples: Array) -> Array:
+        computed: Array = self.frames(waveforms=np.ascontiguousarray(samples[None, None]))[0]
+        return computed
+
+    def _project(self, pooled: Array) -> Array:
+        return self.projection(statistics=pooled)
+
+
+def _hamming_fbank(samples: Array) -> Array:
+    """Compute log-mel features as WeSpeaker does: Hamming windows on 16-bit amplitudes; → (frames, 80)."""
+    import kaldi_native_fbank as kaldi
+
+    options = kaldi.FbankOptions()
+    options.frame_opts.dither = 0
+    options.frame_opts.window_type = "hamming"
+    options.mel_opts.num_bins = 80
+    extractor = kaldi.OnlineFbank(options)
+    extractor.accept_waveform(16_000, samples * np.float32(1 << 15))
+    extractor.input_finished()
+    return np.stack([extractor.get_frame(i) for i in range(extractor.num_frames_ready)])
+
+
+def _converted(weights: str, architecture: str) -> Path:
+    """Return the folder with the two ONNX files of a checkpoint, which are made if they are not there."""
+    given = Path(weights).expanduser()
+    if _complete(given):
+        return given
+    checkpoint = locate(weights, _CHECKPOINTS, _INSTEAD)
+    with checkpoint.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    folder = _cache() / f"{architecture}-{_CONVERSION}-{sha256}"
+    if not _complete(folder):
+        _convert(checkpoint, architecture, folder)
+    return folder
+
+
+def _cache() -> Path:
+    import platformdirs
+
+    return platformdirs.user_cache_path("tertulia") / "networks"
+
+
+def _complete(folder: Path) -> bool:
+    return all((folder / half).is_file() for half in _HALVES)
+
+
+def _convert(checkpoint: Path, architecture: str, folder: Path) -> None:
+    """Convert next to `folder` and then rename, so that it is never seen half written."""
+    try:
+        from tertulia.networks.convert import convert
+    except ImportError as error:
+        raise MissingExtraError(
+            f"converting {checkpoint}, once, needs torch: pip install 'tertulia[train]'; {_INSTEAD}"
+        ) from error
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            fresh = Path(scratch) / "networks"
+            fresh.mkdir()
+            convert(checkpoint, architecture, fresh)
+            if not _complete(folder):  # another process may have been faster
+                fresh.rename(folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error
