@@ -56,16 +56,23 @@ class TopCount(_Durations):
     """As many speakers as the segmentation counts, the highest scores first.
 
     Rounding the mean count, instead of thresholding each score, keeps speech whose speaker is in doubt.
+    Halves are rounded to even: half of the windows that see a frame do not make it speech.
+
+    Args:
+        fill: where more people are counted than speakers have a score, let others speak as well, those with
+            the lowest numbers first, as pyannote.audio does.
     """
+
+    fill: bool = False
 
     def __call__(self, stitched: Stitched, at_most: int | None = None) -> Mask:
         """Decide; see `Binarizer`."""
         scores = stitched.frames.scores
-        count = np.minimum(np.floor(stitched.count + 0.5), at_most or np.inf)
+        count = np.minimum(np.rint(stitched.count), at_most or np.inf)
         order = np.argsort(-scores, axis=1, kind="stable")
         rank = np.empty_like(order)
         np.put_along_axis(rank, order, np.arange(scores.shape[1])[None], axis=1)
-        return np.asarray((rank < count[:, None]) & (scores > 0))
+        return np.asarray((rank < count[:, None]) & (self.fill | (scores > 0)))
 
 
 @dataclass(frozen=True)

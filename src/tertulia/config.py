@@ -11,7 +11,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from tertulia.errors import UsageError, unknown
+from tertulia.errors import TertuliaError, UsageError, unknown
 
 __all__ = ["from_table", "part", "settings"]
 
@@ -28,6 +28,7 @@ def from_table(kind: type[T], table: Mapping[str, Any], where: str) -> T:
 
     Raises:
         UsageError: for an unknown or missing key, or a value of the wrong type or out of range.
+        TertuliaError: of the dataclass itself, such as `ModelMissingError`, as it is.
     """
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
@@ -47,7 +48,7 @@ def from_table(kind: type[T], table: Mapping[str, Any], where: str) -> T:
         raise UsageError(f"{where} needs {', '.join(missing)}")
     try:
         return kind(**values)
-    except UsageError:
+    except TertuliaError:
         raise
     except ValueError as error:
         raise UsageError(f"{where}: {error}") from error
@@ -57,10 +58,11 @@ def part(family: Mapping[str, type[Any]], table: Mapping[str, Any], where: str, 
     """Build the member of a registry that the key `name` of a table chooses, from the table's other keys."""
     if "name" not in table:
         raise UsageError(f"{where} needs a name, one of: {', '.join(sorted(family))}")
-    if table["name"] not in family:
-        raise unknown(kind, table["name"], family)
+    name = table["name"]
+    if not isinstance(name, str) or name not in family:
+        raise unknown(kind, name, family)
     rest = {key: value for key, value in table.items() if key != "name"}
-    return from_table(family[table["name"]], rest, where)
+    return from_table(family[name], rest, where)
 
 
 def settings(value: Any) -> dict[str, Any]:

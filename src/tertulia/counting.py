@@ -11,7 +11,7 @@ from tertulia.frames import Frames
 from tertulia.speakers import Speakers
 from tertulia.stitch import Stitched
 
-__all__ = ["insist"]
+__all__ = ["insist", "reconcile"]
 
 _STRETCH = 0.5  # seconds handed to a speaker who would have none
 
@@ -25,31 +25,44 @@ def insist(stitched: Stitched, binarize: Binarizer, speakers: Speakers) -> Stitc
     Raises:
         UsageError: when the recording is too short for everybody to get a stretch.
     """
-    wanted = speakers.least if speakers.num or speakers.minimum else 0
-    scores, count = stitched.frames.scores.copy(), stitched.count.copy()
-    width = max(1, stitched.frames.grid.count(_STRETCH))
-    handed: set[int] = set()
-    for _ in range(scores.shape[1] + 1):
-        result = Stitched(Frames(scores, stitched.frames.grid), count)
-        heard = binarize(result).any(axis=0) if scores.size else np.zeros(scores.shape[1], dtype=bool)
-        if heard.sum() >= wanted:
+    if not (speakers.num or speakers.minimum):
+        return stitched
+    given, grid = stitched.frames.scores, stitched.frames.grid
+    scores, count = given.copy(), stitched.count.copy()
+    width = max(1, grid.count(_STRETCH))
+    silent = {k for k in range(scores.shape[1]) if given[:, k].any()}  # and not handed a stretch yet
+    while True:
+        result = Stitched(Frames(scores, grid), count)
+        heard = {k for k, mask in enumerate(binarize(result).T) if len(binarize.timeline(mask, grid))}
+        if len(heard) >= speakers.least:
             return result
-        silent = [k for k in np.flatnonzero(~heard) if k not in handed]
-        if not silent:
+        if not silent - heard:
             break
-        k = int(max(silent, key=lambda k: stitched.frames.scores[:, k].sum()))
-        handed.add(k)
-        begin = _best(stitched.frames.scores[:, k], width)
+        k = max(sorted(silent - heard), key=lambda k: given[:, k].sum())
+        silent.remove(k)
+        begin = _best(given[:, k], width)
         scores[begin : begin + width] = 0
         scores[begin : begin + width, k] = 1
         count[begin : begin + width] = np.maximum(count[begin : begin + width], 1)
     raise UsageError(
-        f"{speakers} speakers were asked for, but only {int(heard.sum())} can be told apart in this recording"
+        f"{speakers} speakers were asked for, but only {len(heard)} can be told apart in this recording"
     )
+
+
+def reconcile(stitched: Stitched, speakers: Speakers) -> Stitched:
+    """Make the number of people at once and the number of speakers fit each other.
+
+    No more people are counted than there may be. Where more are counted than speakers were found, speakers
+    without any score are added; binarizers leave them silent or, as `TopCount.fill`, make use of them.
+    """
+    scores, grid = stitched.frames.scores, stitched.frames.grid
+    count = np.minimum(stitched.count, np.float32(speakers.most or np.inf))
+    missing = max(0, int(np.rint(count.max(initial=0))) - scores.shape[1])
+    return Stitched(Frames(np.pad(scores, ((0, 0), (0, missing))), grid), count)
 
 
 def _best(scores: NDArray[np.float32], width: int) -> int:
     """Begin of the stretch of `width` frames with the highest total, (frames,) → index."""
     total = np.concatenate([[0.0], np.cumsum(scores, dtype=np.float64)])
     width = min(width, len(scores))
-    return int(np.argmax(total[width:] - total[:-width])) if len(scores) else 0
+    return int(np.argmax(total[width:] - total[:-width]))

@@ -18,7 +18,7 @@ from tertulia.audio.windows import Windows, slide
 from tertulia.binarize import Binarizer, TopCount
 from tertulia.clustering import Clusterer
 from tertulia.config import settings
-from tertulia.counting import insist
+from tertulia.counting import insist, reconcile
 from tertulia.embedding import Embedder, Voices
 from tertulia.frames import Grid
 from tertulia.segmentation import Activity, Segmenter
@@ -137,7 +137,7 @@ class Diarizer:
         activity = Activity.join(activities)
         labels = self.clusterer(Voices.join(voices), speakers)  # (windows, local speakers, pieces)
         stitched = stitch(activity, labels, end)  # (frames, speakers) and (frames,)
-        stitched = insist(stitched, self.binarize, speakers)
+        stitched = reconcile(insist(stitched, self.binarize, speakers), speakers)
         return self._result(stitched, end, recording)
 
     def _result(self, stitched: Stitched, end: float, recording: Recording) -> Diarization:
@@ -155,7 +155,8 @@ class Diarizer:
         return Diarization(
             {name: turns[k] for k, name in names.items()},
             confidence={name: _confidence(turns[k], scores[:, k], grid) for k, name in names.items()},
-            exclusive=Diarization({name: alone[k] for k, name in names.items()}, **about),
+            # Pauses that were filled may hold somebody else's turn.
+            exclusive=Diarization({name: alone[k] for k, name in names.items()}, **about).exclusive(),
             **about,
         )
 
@@ -169,10 +170,10 @@ class Diarizer:
         source, name = rereadable(source), name or name_of(source)
         with open_audio(source, channels="split", name=name) as recording:
             channels = recording.channels
-        results = [
-            self(source, speakers, channels=channel, progress=progress, name=name)
-            for channel in range(channels)
-        ]
+        results: list[Diarization] = []
+        for channel in range(channels):
+            report = progress and _after(progress, results, channels)
+            results.append(self(source, speakers, channels=channel, progress=report, name=name))
         timelines: dict[str, Timeline] = {}
         alone: dict[str, Timeline] = {}
         confidence: dict[str, NDArray[np.float64]] = {}
@@ -209,6 +210,16 @@ class Diarizer:
             settings={key: settings(part) for key, part in parts.items() if is_dataclass(part)},
             messages=messages,
         )
+
+
+def _after(progress: Report, results: list[Diarization], channels: int) -> Report:
+    """Report the progress of the channel after those that have results, as part of that of all."""
+    before = sum(result.duration or 0.0 for result in results)
+
+    def report(mine: Progress) -> None:
+        progress(Progress(before + mine.done, None if mine.total is None else channels * mine.total))
+
+    return report
 
 
 def _mono(recording: Recording) -> Iterator[Samples]:

@@ -51,7 +51,7 @@ class Windows:
     def end(self) -> float:
         """Time at which the last window, or the recording before it, ends."""
         reach = min((self.count - 1) * self.hop + self.size, self.sound - self.lead)
-        return self.start + reach / self.sample_rate
+        return (self.index * self.hop + reach) / self.sample_rate
 
     def stack(self) -> Samples:
         """Return the windows as a view of shape (windows, samples)."""

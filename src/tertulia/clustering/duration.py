@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tertulia.clustering.base import Labels, refuse_count
 from tertulia.clustering.linkage import Dendrogram, agglomerate, collect, premerge
-from tertulia.embedding.voices import Voices
+from tertulia.embedding.voices import Voices, unit
 from tertulia.speakers import Speakers
 
 __all__ = ["DurationClusterer"]
@@ -130,7 +130,7 @@ class DurationClusterer:
         sums, weights = [], []
         for window, speaker in np.argwhere(usable.any(axis=2)):
             pieces = usable[window, speaker]
-            vectors = voices.vectors[window, speaker, pieces].astype(np.float64)
+            vectors = unit(voices.vectors[window, speaker, pieces]).astype(np.float64)
             seconds = voices.solo[window, speaker, pieces].astype(np.float64) + 1e-3
             for members in _split(vectors, self.purity):
                 sums.append(seconds[members] @ vectors[members])
@@ -142,19 +142,20 @@ class DurationClusterer:
 
     def _label(self, voices: Voices, centroids: Array) -> Labels:
         """Most similar speaker for every piece, strongest local speaker of a window first."""
-        vectors = np.nan_to_num(voices.vectors)
+        vectors = np.nan_to_num(unit(voices.vectors), copy=False)
         similar = vectors @ centroids.T.astype(np.float32)  # (windows, local, pieces, speakers)
         similar *= np.minimum(voices.support, 1.0)[..., None]
         solo = voices.solo[..., None]
         whole = (similar * solo).sum(axis=2) / np.maximum(solo.sum(axis=2), 1e-6)
-        scores = similar + self.inertia * whole[:, :, None]
+        scores = similar + self.inertia * whole[:, :, None]  # within ± (1 + inertia)
         rank = np.argsort(-voices.solo.sum(axis=2), axis=1, kind="stable")  # (windows, local)
         labels = np.full(voices.present.shape, -1, dtype=np.intp)
         windows = np.arange(len(voices))
         taken = np.zeros((len(voices), voices.present.shape[2], len(centroids)), dtype=bool)
+        forbidding = 2 * (1 + self.inertia + self.switch) + 1  # no gain elsewhere is worth that
         for speaker in rank.T:
             # Cannot-link: whoever is active in a piece already has that speaker for itself.
-            mine = scores[windows, speaker] - 2.0 * taken
+            mine = scores[windows, speaker] - np.float32(forbidding) * taken
             best = _smooth(mine, self.switch)
             labels[windows, speaker] = best
             busy = voices.present[windows, speaker] > 0.1
@@ -167,7 +168,7 @@ def _pieces(voices: Voices) -> tuple[Array, Array]:
     """Every embedded piece by itself: sums (pieces, dim) and seconds (pieces,)."""
     there = voices.embedded
     seconds = voices.solo[there].astype(np.float64) + 1e-3
-    return voices.vectors[there].astype(np.float64) * seconds[:, None], seconds
+    return unit(voices.vectors[there]).astype(np.float64) * seconds[:, None], seconds
 
 
 def _split(vectors: Array, distance: float) -> list[NDArray[np.intp]]:
