@@ -48,23 +48,36 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def load(system: str | Path = "default", *, threads: int | None = None) -> Diarizer:
-    """Load a named system, or one described by a TOML file.
+def load(
+    system: str | Path = "default",
+    *,
+    embedding: str | None = None,
+    segmentation: str | None = None,
+    threads: int | None = None,
+) -> Diarizer:
+    """Load a named system, or one described by a file.
 
     Args:
-        system: a name that `tertulia systems` lists, or the path of a `.toml` file.
+        system: a name that `tertulia systems` lists, or the path of a `.toml` file, or of the `.yaml` file of
+            a pipeline of pyannote.audio.
+        embedding: embedding model to take instead of the system's own, such as "campplus", "resnet34" or
+            "resnet34=folder/of/its/weights"; see `tertulia.systems.override`.
+        segmentation: path of an ONNX file to take instead of the system's own powerset segmentation.
         threads: threads within one operation; one a core when left out.
 
     Raises:
-        UsageError: for an unknown system, or a file that does not describe one.
-        ModelMissingError: when its weights are not on this machine.
+        UsageError: for an unknown system or model, or a file that does not describe a system.
+        ModelMissingError: when weights are not on this machine and cannot be downloaded.
+        MissingExtraError: when an optional package is needed; says which.
+        InputError: when weights are damaged, or are those of another network.
     """
     from tertulia import systems
     from tertulia.errors import UsageError
 
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads is a whole number from 1; got {threads}")
-    diarizer: Diarizer = systems.build(systems.read(system), threads=threads or 0)
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise UsageError(f"threads is a whole number from 1; got {threads!r}")
+    described = systems.override(systems.read(system), embedding=embedding, segmentation=segmentation)
+    diarizer: Diarizer = systems.build(described, threads=threads or 0)
     return diarizer
 
 
@@ -85,7 +98,7 @@ def diarize(
 
     Args:
         source: a path, bytes, a binary file, a `Waveform`, or an (array, sample rate) pair.
-        system: a name that `tertulia systems` lists, or the path of a `.toml` file.
+        system: a name that `tertulia systems` lists, or the path of a `.toml` or `.yaml` file.
         num_speakers: how many people speak, if you know it.
         min_speakers: at least this many.
         max_speakers: at most this many.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,8 +12,15 @@ __all__ = ["fbank", "sliding_mean"]
 Array = NDArray[np.float32]
 
 
-def fbank(samples: Array, bands: int = 80, sample_rate: int = 16_000, *, centred: bool = True) -> Array:
-    """Log energies in mel bands as Kaldi computes them (25 ms Povey windows every 10 ms, no dither).
+def fbank(
+    samples: Array,
+    bands: int = 80,
+    sample_rate: int = 16_000,
+    *,
+    centred: bool = True,
+    window: Literal["povey", "hamming"] = "povey",
+) -> Array:
+    """Log energies in mel bands as Kaldi computes them (windows of 25 ms every 10 ms, no dither).
 
     Args:
         samples: float32 (n,) in [-1, 1].
@@ -19,6 +28,7 @@ def fbank(samples: Array, bands: int = 80, sample_rate: int = 16_000, *, centred
         sample_rate: in Hz.
         centred: frame `i` is centred on `(i + ½) · 10 ms` and there are ⌊n / 10 ms + ½⌋ of them; otherwise
             frame `i` begins at `i · 10 ms` and only whole frames count (Kaldi's `snip-edges`).
+        window: shape of the windows.
 
     Returns:
         float32 (frames, bands).
@@ -29,6 +39,7 @@ def fbank(samples: Array, bands: int = 80, sample_rate: int = 16_000, *, centred
     options.frame_opts.dither = 0
     options.frame_opts.samp_freq = sample_rate
     options.frame_opts.snip_edges = not centred
+    options.frame_opts.window_type = window
     options.mel_opts.num_bins = bands
     extractor = kaldi.OnlineFbank(options)
     extractor.accept_waveform(sample_rate, samples)

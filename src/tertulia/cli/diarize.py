@@ -32,8 +32,16 @@ def diarize(
     output: OutputOption = None,
     format_names: FormatOption = None,
     system: Annotated[
-        str, typer.Option(metavar="NAME|FILE.toml", help="How to do it, see 'tertulia systems'.")
+        str,
+        typer.Option(metavar="NAME|FILE", help="How to do it, see 'tertulia systems'; or a .toml or .yaml."),
     ] = "default",
+    embedding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME[=WEIGHTS]|ID", help="Another embedding model than the system's own."),
+    ] = None,
+    segmentation: Annotated[
+        str | None, typer.Option(metavar="FILE.onnx", help="Other weights for the powerset segmentation.")
+    ] = None,
     num_speakers: Annotated[int | None, typer.Option(help="How many people speak, if known.")] = None,
     min_speakers: Annotated[int | None, typer.Option(help="At least so many people speak.")] = None,
     max_speakers: Annotated[int | None, typer.Option(help="At most so many people speak.")] = None,
@@ -60,7 +68,7 @@ def diarize(
     deliver = results(output, format_names, names)
     speakers = tertulia.Speakers(num_speakers, min_speakers, max_speakers)
     kept = _channels(channels)
-    diarizer = tertulia.load(system, threads=threads)
+    diarizer = tertulia.load(system, embedding=embedding, segmentation=segmentation, threads=threads)
     deliver.prepare(names)
 
     def work(name: Name) -> None:

@@ -1,10 +1,11 @@
 """One voice, one vector."""
 
-from tertulia.embedding.adapters import ResNet34, XVector
+from tertulia.embedding.adapters import ResNet34, XVector, published
 from tertulia.embedding.campplus import CAMPPlus, CAMPPlusWindow
 from tertulia.embedding.voices import Embedder, Voices, unit
+from tertulia.embedding.window import PerWindow
 
-__all__ = ["EMBEDDERS", "Embedder", "Voices", "unit"]
+__all__ = ["EMBEDDERS", "Embedder", "PerWindow", "Voices", "published", "unit"]
 
 EMBEDDERS: dict[str, type] = {
     "campplus": CAMPPlus,

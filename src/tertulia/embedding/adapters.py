@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tertulia.embedding.window import PerWindow
-from tertulia.errors import MissingExtraError, OutputError
+from tertulia.errors import InputError, MissingExtraError, OutputError
+from tertulia.features import fbank
 from tertulia.hub import locate
 from tertulia.inference import Network
 
-__all__ = ["ResNet34", "XVector"]
+__all__ = ["ResNet34", "XVector", "published"]
 
 Array = NDArray[np.float32]
 
@@ -92,7 +93,8 @@ class ResNet34(PerWindow, _Published):
     _architecture = "resnet34"
 
     def _frames_of(self, samples: Array) -> Array:
-        features = _hamming_fbank(samples)
+        # As WeSpeaker does it: Hamming windows on the amplitudes of 16-bit samples.
+        features = fbank(samples * np.float32(1 << 15), centred=False, window="hamming")
         features = features - features.mean(axis=0)
         computed: Array = self.frames(features=features[None])[0]
         return computed
@@ -119,18 +121,11 @@ class XVector(PerWindow, _Published):
         return self.projection(statistics=pooled)
 
 
-def _hamming_fbank(samples: Array) -> Array:
-    """Compute log-mel features as WeSpeaker does: Hamming windows on 16-bit amplitudes; → (frames, 80)."""
-    import kaldi_native_fbank as kaldi
-
-    options = kaldi.FbankOptions()
-    options.frame_opts.dither = 0
-    options.frame_opts.window_type = "hamming"
-    options.mel_opts.num_bins = 80
-    extractor = kaldi.OnlineFbank(options)
-    extractor.accept_waveform(16_000, samples * np.float32(1 << 15))
-    extractor.input_finished()
-    return np.stack([extractor.get_frame(i) for i in range(extractor.num_frames_ready)])
+def published(model: str) -> dict[str, str] | None:
+    """Return the table (`name`, `weights`) of the embedding model that a hub id stands for."""
+    names = {ResNet34.weights: "resnet34", XVector.weights: "xvector"}
+    name = names.get(model.partition("@")[0])
+    return None if name is None else {"name": name, "weights": model}
 
 
 def _converted(weights: str, architecture: str) -> Path:
@@ -138,9 +133,13 @@ def _converted(weights: str, architecture: str) -> Path:
     given = Path(weights).expanduser()
     if _complete(given):
         return given
-    checkpoint = locate(weights, _CHECKPOINTS, _INSTEAD)
-    with checkpoint.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    local = f"`--embedding {architecture}=PATH` takes a checkpoint that is here"
+    checkpoint = locate(weights, _CHECKPOINTS, f"{local}, {_INSTEAD}")
+    try:
+        with checkpoint.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{checkpoint}: cannot be read: {error.strerror}") from error
     folder = _cache() / f"{architecture}-{_CONVERSION}-{sha256}"
     if not _complete(folder):
         _convert(checkpoint, architecture, folder)
@@ -171,7 +170,8 @@ def _convert(checkpoint: Path, architecture: str, folder: Path) -> None:
             fresh = Path(scratch) / "networks"
             fresh.mkdir()
             convert(checkpoint, architecture, fresh)
-            if not _complete(folder):  # another process may have been faster
-                fresh.rename(folder)
+            fresh.rename(folder)
     except OSError as error:
+        if _complete(folder):  # another process was faster
+            return
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error

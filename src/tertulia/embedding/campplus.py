@@ -77,6 +77,7 @@ class CAMPPlus(_Parts):
         reach: seconds that the support of a piece goes beyond it on either side.
         least: seconds of one speaker alone below which there is no embedding.
         context: seconds of the sliding means that stand for the whole utterance.
+        weights: bundled weights, or the path that two ONNX files of the same shapes begin with.
         threads: 0 takes one a core.
     """
 
@@ -86,7 +87,7 @@ class CAMPPlus(_Parts):
     context: float = 3.0
 
     margin = 1.5
-    # About how many seconds of frames are computed at once: bounds memory, and the cost of the context matrices.
+    # Seconds of frames computed at once, about: bounds memory and the cost of the context matrices.
     _chunk = 30.0
     # Frames that share a gate: 0.4 s, much less than the means behind it move in.
     _cell = 20
@@ -141,7 +142,7 @@ class CAMPPlus(_Parts):
         return np.concatenate(parts) if parts else np.empty((0, 512), np.float32)
 
     def _chunks(self, features: int) -> Iterator[tuple[int, int, int, int]]:
-        """Yield (begin, end, begin with margin, end with margin) in feature frames, all about equally long."""
+        """Yield (begin, end, begin with margin, end with margin) in feature frames, about equally long."""
         margin = Grid(_FEATURE).count(self.margin)
         count = max(1, round(features * _FEATURE / self._chunk))
         size = 2 * -(-features // (2 * count))  # even: a frame of the network is two frames of features
@@ -181,6 +182,7 @@ class CAMPPlusWindow(PerWindow, _Parts):
     Args:
         exclude_overlap: embed a speaker from the frames it has alone, when there are enough of them.
         least: seconds of the mask below which overlap is not excluded, or there is no embedding.
+        weights: bundled weights, or the path that two ONNX files of the same shapes begin with.
         threads: 0 takes one a core.
     """
 

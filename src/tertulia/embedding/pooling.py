@@ -27,9 +27,12 @@ def statistics(frames: Array, weights: Array) -> Array:
     Returns:
         (masks, 2 · channels), means before deviations.
     """
+    # Around a common centre, squares of the frames and of the mean do not cancel.
+    centre = frames.mean(axis=0)
+    frames = frames - centre
     total = weights.sum(axis=1, keepdims=True)
     freedom = total - (weights**2).sum(axis=1, keepdims=True) / total
     mean = weights @ frames / total
     scatter = np.maximum(weights @ frames**2 - total * mean**2, 0)
     deviation = np.sqrt(scatter / np.maximum(freedom, 1e-6))
-    return np.concatenate([mean, deviation], axis=1, dtype=np.float32)
+    return np.concatenate([mean + centre, deviation], axis=1, dtype=np.float32)

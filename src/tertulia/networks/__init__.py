@@ -1,5 +1,5 @@
 """Definitions in torch of every network the project trains or converts (extra `train`).
 
-Nothing outside `training/`, `tools/` and their tests imports this package: at run time the same networks
-are ONNX files under `weights/`.
+At run time networks are ONNX files; this package is imported by tools, by tests, and once by the adapters of
+`tertulia.embedding` when they convert a published checkpoint.
 """

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["PyanNet", "SincFilters"]
+__all__ = ["PyanNet", "SincFilters", "SincNet"]
 
 
 class SincFilters(nn.Module):
@@ -68,7 +68,9 @@ class _FilterBank(nn.Module):
         return filtered
 
 
-class _SincNet(nn.Module):
+class SincNet(nn.Module):
+    """SincNet filters and two convolutions, with pooling and normalisation after each."""
+
     def __init__(self) -> None:
         super().__init__()
         self.wav_norm1d = nn.InstanceNorm1d(1, affine=True)
@@ -76,6 +78,7 @@ class _SincNet(nn.Module):
         self.norm1d = nn.ModuleList([nn.InstanceNorm1d(width, affine=True) for width in (80, 60, 60)])
 
     def forward(self, waveforms: Tensor) -> Tensor:
+        """Map waveforms (batch, 1, samples) to (batch, 60, frames)."""
         x: Tensor = self.wav_norm1d(waveforms)
         for layer, (convolve, normalize) in enumerate(zip(self.conv1d, self.norm1d, strict=True)):
             x = convolve(x)
@@ -93,7 +96,7 @@ class PyanNet(nn.Module):
 
     def __init__(self, classes: int = 7) -> None:
         super().__init__()
-        self.sincnet = _SincNet()
+        self.sincnet = SincNet()
         self.lstm = nn.LSTM(60, 128, num_layers=4, bidirectional=True, batch_first=True)
         self.linear = nn.ModuleList([nn.Linear(256, 128), nn.Linear(128, 128)])
         self.classifier = nn.Linear(128, classes)

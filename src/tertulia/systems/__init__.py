@@ -11,7 +11,8 @@ name = "powerset"
 hop = 1.0
 ```
 
-Tables: `segmentation`, `embedding`, `clustering`, `binarize`, `sliding`. Unknown keys are refused.
+Tables: `segmentation`, `embedding`, `clustering`, `binarize`, `sliding`. Unknown keys are refused. Pipeline
+files of pyannote.audio (`.yaml`) are read as well; see `tertulia.systems.pyannote_yaml`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 from tertulia.config import from_table, part
 from tertulia.errors import UsageError, unknown
 
-__all__ = ["System", "available", "build", "read"]
+__all__ = ["System", "available", "build", "override", "read"]
 
 FOLDER = Path(__file__).parent
 
@@ -60,12 +61,17 @@ def available() -> tuple[System, ...]:
 
 
 def read(name: str | Path) -> System:
-    """Read a system by name, or from the path of a TOML file.
+    """Read a system by name, or from the path of a TOML file or of a pipeline file of pyannote.audio (YAML).
 
     Raises:
         UsageError: for an unknown name, or a file that does not describe a system.
+        MissingExtraError: when it is a YAML file and PyYAML is not installed.
     """
     path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        from tertulia.systems import pyannote_yaml
+
+        return pyannote_yaml.load(path)
     if path.suffix != ".toml":
         path = FOLDER / f"{name}.toml"
         if str(name) not in {known.stem for known in FOLDER.glob("*.toml")}:
@@ -74,7 +80,7 @@ def read(name: str | Path) -> System:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not TOML, not UTF-8, or a name that no file can have
         raise UsageError(f"{path}: not a TOML file: {error}") from error
     return system(table, path.stem, str(path))
 
@@ -82,6 +88,49 @@ def read(name: str | Path) -> System:
 def system(table: Mapping[str, Any], name: str, where: str) -> System:
     """Build a system from a table; `where` is what messages call it."""
     return from_table(System, {"name": name, "weights": "its own", "summary": "", **table}, where)
+
+
+def override(described: System, *, embedding: str | None = None, segmentation: str | None = None) -> System:
+    """Exchange the networks of a system.
+
+    Args:
+        described: the system.
+        embedding: name of an embedding model, `name=weights` to say which weights it takes, or the id of a
+            published one. Where the system embeds window by window, `campplus` means `campplus-window`; and
+            between two embedding models that do so, the settings of how they do it stay. All else is as the
+            model has it by default.
+        segmentation: weights for the powerset segmentation: the path of an ONNX file. Its settings stay.
+
+    Raises:
+        UsageError: for an unknown embedding model, or a segmentation that is no powerset one.
+    """
+    if embedding is not None:
+        described = dataclasses.replace(described, embedding=_embedding(described.embedding, embedding))
+    if segmentation is not None:
+        name = described.segmentation.get("name")
+        if name != "powerset":
+            raise UsageError(
+                f"{described.name} segments with {name!r}; only weights of 'powerset' can be given"
+            )
+        table = {**described.segmentation, "weights": segmentation}
+        described = dataclasses.replace(described, segmentation=table)
+    return described
+
+
+def _embedding(table: Mapping[str, Any], asked: str) -> dict[str, Any]:
+    """Choose an embedding model in place of the one that a table describes."""
+    from tertulia.embedding import EMBEDDERS, PerWindow, published
+
+    name, separator, weights = asked.partition("=")
+    chosen = published(asked) or {"name": name, **({"weights": weights} if separator else {})}
+    if chosen["name"] not in EMBEDDERS:
+        raise unknown("embedding model", chosen["name"], EMBEDDERS)
+    own = EMBEDDERS.get(str(table.get("name")), object)
+    if chosen["name"] == "campplus" and issubclass(own, PerWindow):
+        chosen["name"] = "campplus-window"
+    alike = issubclass(own, PerWindow) and issubclass(EMBEDDERS[chosen["name"]], PerWindow)
+    shared = [f.name for f in dataclasses.fields(PerWindow)] if alike else []
+    return {key: table[key] for key in shared if key in table} | chosen
 
 
 def build(described: System, *, threads: int = 0) -> Any:
