@@ -17,9 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-
-from tertulia.audio import Waveform, read, write_wav
+# This process stays small and imports nothing large: the system counts the memory of a parent as the first
+# memory of its children.
 
 
 def measured(command: list[str]) -> tuple[float, float, float]:
@@ -33,10 +32,19 @@ def measured(command: list[str]) -> tuple[float, float, float]:
     return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def repeated(source: Waveform, seconds: float, path: Path) -> Path:
-    """Write `source`, repeated or cut to a length."""
-    count = round(seconds * source.sample_rate)
-    write_wav(path, Waveform(np.resize(source.samples[0], count)[None], source.sample_rate))
+MAKE = """
+import sys, numpy
+from tertulia.audio import Waveform, read, write_wav
+source, seconds, path = sys.argv[1:]
+wave = read(source)
+samples = numpy.resize(wave.samples[0], round(float(seconds) * wave.sample_rate))
+write_wav(path, Waveform(samples[None], wave.sample_rate))
+"""
+
+
+def repeated(source: Path, seconds: float, path: Path) -> Path:
+    """Write a recording, repeated or cut to a length."""
+    subprocess.run([sys.executable, "-c", MAKE, str(source), str(seconds), str(path)], check=True)
     return path
 
 
@@ -48,7 +56,6 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=3.0)
     parser.add_argument("--system", default="default")
     options = parser.parse_args()
-    source = read(options.recording)
     python = [sys.executable]
     load = f"import tertulia; d = tertulia.load({options.system!r}); d.segmenter.network.session"
     load += "; [n.session for n in d.embedder.networks.values()]"
@@ -62,7 +69,7 @@ def main() -> None:
         commands["import tertulia"] = ([*python, "-c", "import tertulia"], 0.0)
         commands["import and open the networks"] = ([*python, "-c", load], 0.0)
         for name, seconds in lengths.items():
-            path = repeated(source, seconds, Path(folder) / f"{name.replace(' ', '-')}.wav")
+            path = repeated(options.recording, seconds, Path(folder) / f"{name.replace(' ', '-')}.wav")
             commands[name] = ([*diarize, str(path)], seconds)
         for name, (command, seconds) in commands.items():
             runs = [measured(command) for _ in range(options.runs if seconds < 3600 else 1)]
