@@ -244,7 +244,9 @@ def test_silence(speakers):
 @pytest.mark.parametrize("speakers", [Speakers(1), Speakers(minimum=2)])
 def test_nobody_can_be_found_in_silence(speakers):
     voices = voices_of(np.full((3, LOCAL, PIECES), -1))
-    with pytest.raises(UsageError, match="speakers were asked for, but the recording holds only no speech") as caught:
+    with pytest.raises(
+        UsageError, match="speakers were asked for, but the recording holds only no speech"
+    ) as caught:
         DurationClusterer()(voices, speakers)
     assert caught.value.exit_code == 2
 
@@ -266,11 +268,14 @@ def test_the_numbers_of_local_speakers():
     assert agree(DurationClusterer()(shuffled, ANY), labels)
 
 
-@pytest.mark.parametrize("length", [0.1, 14.0])
-def test_the_lengths_of_vectors(length):
-    voices = voices_of(talk(4, windows=30), noise=3.0)
-    longer = replace(voices, vectors=voices.vectors * np.float32(length))
-    np.testing.assert_array_equal(DurationClusterer()(longer, ANY), DurationClusterer()(voices, ANY))
+def test_the_lengths_of_vectors():
+    voices = voices_of(talk(4, windows=30), noise=8.0)
+    lengths = np.random.default_rng(0).uniform(0.1, 14, voices.vectors.shape[:3])
+    longer = replace(voices, vectors=voices.vectors * lengths[..., None].astype(np.float32))
+    for speakers in (ANY, Speakers(4), Speakers(7), Speakers(60)):
+        np.testing.assert_array_equal(
+            DurationClusterer()(longer, speakers), DurationClusterer()(voices, speakers)
+        )
 
 
 def test_the_arguments_are_left_alone():
