@@ -5,7 +5,7 @@
 FOLDER holds audio with an RTTM of the same stem beside each file; every subfolder with such pairs is a
 subset of its own, and recordings whose name begins with `ami_trn` are scored once more apart (the bundled
 segmentation was trained on those meetings). Prints a table in Markdown: DER pooled over the files with its
-parts and a 95 % bootstrap interval over files, JER, the error in the number of speakers, speed, and peak memory.
+parts and a 95 % bootstrap interval over files, JER, the error in the number of speakers, speed, peak memory.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ def test_python_blocks_run_one_after_the_other(page: Path, folder: Path) -> None
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "console")], ids=lambda p: p.name)
 def test_console_lines_run(page: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [line for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
-    for line in lines:
+    lines = [line for block in blocks(page, "console") for line in block.splitlines()]
+    for line in (line for line in lines if line.startswith("$ ")):
         command, *arguments = shlex.split(line.removeprefix("$ "))
         assert command == "tertulia"
         assert main(arguments) == 0, f"{line}\n{capsys.readouterr().err}"

@@ -81,6 +81,8 @@ def _open(path: Path, threads: int) -> Any:
     options.log_severity_level = 3
     # Buffers of the longest batch would otherwise be kept for every shape that was ever seen.
     options.enable_mem_pattern = False
+    # Two networks take turns on the same cores: threads of one that wait by spinning would slow the other.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exception classes differ between releases

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from tertulia.timeline import Diarization, Provenance, Segment, Timeline
 __all__ = ["Diarizer", "Progress", "Report", "Sliding"]
 
 Samples = NDArray[np.float32]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,10 @@ class Diarizer:
     def diarize(self, recording: Recording, speakers: Speakers, progress: Report | None) -> Diarization:
         """Run the parts on an open mono recording."""
         activities, voices, end = [], [], 0.0
-        for windows in self.sliding(_mono(recording), self.segmenter, self.embedder.margin):
-            activity = self.segmenter(windows)  # (windows, frames, local speakers) in [0, 1]
+        batches = self.sliding(_mono(recording), self.segmenter, self.embedder.margin)
+        for windows, activity in _ahead((batch, self.segmenter(batch)) for batch in batches):
             voices.append(self.embedder(windows, activity))  # (windows, local speakers, pieces, dim)
-            activities.append(activity)
+            activities.append(activity)  # (windows, frames, local speakers) in [0, 1]
             end = windows.end
             if progress:
                 progress(Progress(end, recording.duration))
@@ -220,6 +222,15 @@ def _after(progress: Report, results: list[Diarization], channels: int) -> Repor
         progress(Progress(before + mine.done, None if mine.total is None else channels * mine.total))
 
     return report
+
+
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield items while a thread already makes the next: stages that alternate would leave a core idle."""
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = worker.submit(next, items, None)
+            yield item
 
 
 def _mono(recording: Recording) -> Iterator[Samples]:

@@ -349,6 +349,12 @@ class Diarization:
         size = f"{len(self)} turns, {len(self._timelines)} speakers, {self.speech.duration:.1f} s of speech"
         return f"Diarization({named}{size})"
 
+    def _repr_html_(self) -> str:
+        # What a notebook shows.
+        from tertulia import drawing
+
+        return drawing.html(self)
+
     # ── changing: every method returns a new value ───────────────────────────────────────────────────
 
     def exclusive(self) -> Diarization:

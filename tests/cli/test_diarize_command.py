@@ -208,7 +208,7 @@ def test_no_file_is_written_when_one_of_its_formats_cannot_be(cli, fake, tmp_pat
         (["a.wav", "--threads", "0"], "--threads"),
         (["a.wav", "--channels", "left"], "channels are mix, split or a number from 0; got 'left'"),
         (["a.wav", "--channels", "-1"], "channels are mix, split or a number from 0; got '-1'"),
-        (["a.wav", "--loud"], "unknown option '--loud'; there is: --channels, --exclusive, --format"),
+        (["a.wav", "--loud"], "unknown option '--loud'; there is: --channels, --embedding, --exclusive"),
         ([], "INPUT"),
     ],
 )
@@ -265,6 +265,11 @@ def test_a_directory_in_the_place_of_a_result_is_refused(cli, fake, tmp_path):
 
 
 # ── what the diarizer is told ────────────────────────────────────────────────────────────────────────
+
+
+def test_other_networks_are_passed_on(cli, fake):
+    assert cli("diarize", "a.wav", "--embedding", "resnet34=here", "--segmentation", "mine.onnx").code == 0
+    assert fake.exchanged == [("resnet34=here", "mine.onnx")]
 
 
 def test_the_system_is_loaded_once_for_all_recordings(cli, fake):
@@ -370,7 +375,7 @@ def test_when_all_fail_alike_the_code_is_that_of_the_error(cli, fake, first, sec
 
 
 def test_missing_weights_are_exit_code_4(cli, monkeypatch):
-    def load(system, threads):
+    def load(system, threads, **exchanged):
         raise ModelMissingError("weights of 'big' are not here; 'default' would work")
 
     monkeypatch.setattr("tertulia.load", load)
@@ -406,7 +411,7 @@ def run_with_progress(fake, monkeypatch, cli, *options, seconds=(0.0, 3.0)):
         return Diarization(fake.turns)
 
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    monkeypatch.setattr("tertulia.load", lambda system, threads: diarize)
+    monkeypatch.setattr("tertulia.load", lambda system, **options: diarize)
     return cli("diarize", "[b]talk.wav", *options)
 
 
@@ -446,6 +451,6 @@ def test_the_bar_lives_with_recordings_of_unknown_length(fake, monkeypatch, cli,
         more["progress"](Progress(30.0, None))
         return Diarization(fake.turns)
 
-    monkeypatch.setattr("tertulia.load", lambda system, threads: diarize)
+    monkeypatch.setattr("tertulia.load", lambda system, **options: diarize)
     assert cli("diarize", "a.wav").stdout == LINES
     assert "a.wav" in screen.getvalue()

@@ -25,7 +25,7 @@ SECONDS = 10  # in which every bad input has its answer
 @pytest.fixture
 def loaded(monkeypatch, default):
     """Do not load the networks again in tests that stay in this process."""
-    monkeypatch.setattr(tertulia, "load", lambda system, threads: default)
+    monkeypatch.setattr(tertulia, "load", lambda system, **options: default)
 
 
 def wav(samples, rate=16_000, promised: int | None = None) -> bytes:

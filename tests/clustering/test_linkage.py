@@ -206,8 +206,14 @@ def test_few_items_are_left_for_later():
 def test_what_is_not_alike_is_not_merged():
     random = np.random.default_rng(0)
     sums = random.normal(size=(60, 100))  # nearly orthogonal, all of them
-    labels = premerge(sums, np.ones(60), 0.0, stop=0.9, block=10)
+    labels = premerge(sums, np.ones(60), 0.0, stop=0.9, block=15)
     assert len(np.unique(labels)) == 60
+
+
+def test_what_is_left_is_bounded_even_if_nothing_is_alike():
+    random = np.random.default_rng(0)
+    sums = random.normal(size=(60, 100))
+    assert premerge(sums, np.ones(60), 0.0, stop=0.9, block=10).max() + 1 <= 40
 
 
 def test_twenty_thousand_items_in_bounded_time():

@@ -32,7 +32,7 @@ def test_shapes(voices):
     assert voices.vectors.shape == (5, 3, 20, 192)
     assert voices.support.shape == voices.solo.shape == voices.present.shape == (5, 3, 20)
     assert voices.vectors.dtype == np.float32
-    assert (voices.hop, voices.piece, voices.redundancy) == (5.0, 0.5, 2.0)
+    assert (voices.hop, voices.piece, voices.redundancy) == (5.0, 0.5, 50 / 30)  # 5 windows in 30 s
     assert len(voices) == 5
 
 
@@ -149,7 +149,7 @@ def test_missing_weights_are_told_at_once(kind):
 
 def test_one_vector_for_each_local_speaker(whole, activity):
     assert whole.vectors.shape == (5, 3, 1, 192)
-    assert (whole.hop, whole.piece, whole.redundancy) == (5.0, 10.0, 2.0)
+    assert (whole.hop, whole.piece, whole.redundancy) == (5.0, 10.0, 50 / 30)
     step = activity.grid.step
     np.testing.assert_allclose(whole.present[..., 0], activity.active.sum(axis=1) * step, rtol=1e-5)
     np.testing.assert_allclose(whole.solo[..., 0], activity.solo.sum(axis=1) * step, rtol=1e-5)

@@ -15,7 +15,7 @@ import typer.core
 import typer.main
 
 from tertulia._version import __version__
-from tertulia.cli import convert, diarize, evaluate, formats, systems
+from tertulia.cli import compare, convert, corpus, diarize, evaluate, formats, plot, simulate, systems
 from tertulia.cli._terminal import discard_stdout, put, report, say, use_utf8
 from tertulia.errors import UsageError, unknown
 
@@ -25,8 +25,12 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "diarize": diarize.diarize,
     "systems": systems.systems,
     "evaluate": evaluate.evaluate,
+    "compare": compare.compare,
+    "plot": plot.plot,
     "convert": convert.convert,
     "formats": formats.formats,
+    "corpus": corpus.corpus,
+    "simulate": simulate.simulate,
 }
 
 INTERRUPTED = 130

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from tertulia import formats
 from tertulia.errors import InputError
-from tertulia.timeline import Diarization
+from tertulia.timeline import Diarization, Timeline
 
-__all__ = ["read_folder", "read_recordings"]
+__all__ = ["read_folder", "read_recordings", "read_regions"]
 
 
 def read_recordings(path: Path, format_name: str | None = None) -> dict[str, Diarization]:
@@ -60,3 +62,18 @@ def _annotation_files(folder: Path) -> list[Path]:
     if len(by_format) > 1:
         raise InputError(f"{folder} holds no RTTM but {' and '.join(sorted(by_format))}; leave one of them")
     return next(iter(by_format.values()))
+
+
+def read_regions(uem: Path, references: Mapping[str, Diarization]) -> dict[str, Timeline]:
+    """Read the scored parts of each reference, which go by its name or the name inside its file."""
+    from tertulia.formats.uem import read
+
+    files = sorted(uem.rglob("*.uem")) if os.path.isdir(uem) else [uem]
+    if not files:
+        raise InputError(f"{uem} holds no UEM files; they end in: .uem")
+    parts: dict[str, Timeline] = {}
+    for file in files:
+        for name, timeline in read(file).items():
+            parts[name] = parts.get(name, Timeline()) | timeline
+    found = {name: parts.get(name, parts.get(turns.uri)) for name, turns in references.items()}
+    return {name: timeline for name, timeline in found.items() if timeline is not None}

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from tertulia.errors import OutputError, TertuliaError
 
-__all__ = ["ReaderGoneError", "discard_stdout", "put", "put_table", "report", "say", "use_utf8"]
+__all__ = ["ReaderGoneError", "aligned", "discard_stdout", "put", "put_table", "report", "say", "use_utf8"]
 
 
 class ReaderGoneError(BrokenPipeError):
@@ -98,3 +98,16 @@ def put_table(
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: names may hold what looks like markup
     Console().print(table)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Put columns under one another, all but the first to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
+        for row in rows
+    )
+    return "".join("  ".join(line) + "\n" for line in lines)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tertulia.cli._annotations import read_folder, read_recordings
-from tertulia.cli._terminal import put, put_table, say
-from tertulia.errors import InputError
+from tertulia.cli._annotations import read_folder, read_recordings, read_regions
+from tertulia.cli._terminal import aligned, put, put_table, say
 
 if TYPE_CHECKING:
     from tertulia.evaluation import FileScore, Report
-    from tertulia.timeline import Diarization, Timeline
+    from tertulia.timeline import Diarization
 
 __all__ = ["evaluate"]
 
@@ -61,7 +60,7 @@ def evaluate(
 
     protocol = Protocol(collar, skip_overlap)
     references, hypotheses = _matched(reference, hypothesis)
-    regions = None if uem is None else _regions(uem, references)
+    regions = None if uem is None else read_regions(uem, references)
     report = score_files(references, hypotheses, regions, protocol, allow_missing)
     if as_json:
         put(json.dumps(report.to_dict(), indent=2) + "\n")
@@ -85,28 +84,12 @@ def _matched(reference: Path, hypothesis: Path) -> tuple[Recordings, Recordings]
     return references, {name: hypotheses[other]}
 
 
-def _regions(uem: Path, references: Recordings) -> dict[str, Timeline]:
-    """Read the scored parts of each reference, which go by its name or the name inside its file."""
-    from tertulia.formats.uem import read
-    from tertulia.timeline import Timeline
-
-    files = sorted(uem.rglob("*.uem")) if os.path.isdir(uem) else [uem]
-    if not files:
-        raise InputError(f"{uem} holds no UEM files; they end in: .uem")
-    parts: dict[str, Timeline] = {}
-    for file in files:
-        for name, timeline in read(file).items():
-            parts[name] = parts.get(name, Timeline()) | timeline
-    found = {name: parts.get(name, parts.get(turns.uri)) for name, turns in references.items()}
-    return {name: timeline for name, timeline in found.items() if timeline is not None}
-
-
 def _show(report: Report, per_file: bool) -> None:
     single = len(report.files) == 1
     rows = [_row(name, score) for name, score in report.files.items() if per_file or single]
     if not single:
         rows.append(_row(f"all {len(report.files)}", report.overall))
-    put_table(_HEADINGS, rows, _aligned([_HEADINGS, *rows]), numeric=True)
+    put_table(_HEADINGS, rows, aligned([_HEADINGS, *rows]), numeric=True)
     put(f"protocol: {report.describe()}\n")
 
 
@@ -114,16 +97,3 @@ def _row(name: str, score: FileScore) -> list[str]:
     values = score.to_dict()
     rates = [f"{100 * values[key]:.2f}" for key in _RATES.values()]
     return [name, *rates, f"{values['speaker_count_error']:.2f}", f"{values['seconds']['total']:.2f}"]
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Put columns under one another, all but the first to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        [
-            row[0].ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-        ]
-        for row in rows
-    )
-    return "".join("  ".join(line) + "\n" for line in lines)

@@ -45,7 +45,7 @@ class DurationClusterer:
     """
 
     threshold: float = 0.62
-    attenuation: float = 0.7
+    attenuation: float = 1.0
     purity: float = 0.5
     least: float = 0.5
     smallest_share: float = 0.01
@@ -71,9 +71,11 @@ class DurationClusterer:
         return labels
 
     def _together(self, voices: Voices) -> float:
-        """Seconds in which two local speakers are active at once."""
-        ordered = np.sort(voices.present, axis=1)
-        return float(ordered[:, -2].sum() / voices.redundancy) if ordered.shape[1] > 1 else 0.0
+        """Seconds in which two local speakers must be active at once, since a piece is too short for both."""
+        if voices.present.shape[1] < 2:
+            return 0.0
+        two = np.sort(voices.present, axis=1)[:, -2:].sum(axis=1)  # (windows, pieces)
+        return float(np.maximum(two - voices.piece, 0).sum() / voices.redundancy)
 
     # ── speakers ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -93,35 +95,37 @@ class DurationClusterer:
         tree = agglomerate(sums, weights, self.attenuation)
         labels = tree.labels(self._cut(tree, weights, speakers))
         sums, weights = collect(sums, weights, labels)
-        kept = self._substantial(weights)
+        kept = weights >= self._enough(weights)
         if kept.sum() not in speakers:
             wanted = min(max(int(kept.sum()), speakers.least), speakers.most or len(weights))
             kept = np.isin(np.arange(len(weights)), np.argsort(-weights, kind="stable")[:wanted])
         chosen = sums[kept]
         return np.asarray(chosen / np.linalg.norm(chosen, axis=1, keepdims=True))
 
-    def _substantial(self, weights: Array) -> NDArray[np.bool_]:
-        """Which clusters have enough speech to be somebody; the largest always has."""
+    def _enough(self, weights: Array) -> float:
+        """Seconds of speech that make a cluster somebody; the largest cluster always has enough."""
         enough = min(max(self.smallest_share * weights.sum(), self.never), self.smallest)
-        return np.asarray((weights >= enough) | (weights == weights.max()))
+        return float(min(enough, weights.max()))
 
     def _cut(self, tree: Dendrogram, weights: Array, speakers: Speakers) -> int:
         """Number of merges: as many as the threshold allows, or the nearest number that gives the count."""
         natural = tree.merges_above(self.threshold)
-        counts = self._counts(tree, weights)
+        counts = self._counts(tree, weights, self._enough(weights))
+        if counts[natural] < speakers.least:  # rather somebody who says little than one voice taken for two
+            counts = self._counts(tree, weights, self.never)
         fitting = np.flatnonzero([count in speakers for count in counts])
         if len(fitting):
             return int(fitting[np.abs(fitting - natural).argmin()])
         return min(natural, tree.items - speakers.least)
 
-    def _counts(self, tree: Dendrogram, weights: Array) -> list[int]:
-        """Count substantial clusters after 0, 1, 2 … merges."""
+    def _counts(self, tree: Dendrogram, weights: Array, enough: float) -> list[int]:
+        """Count clusters with enough seconds, at least one, after 0, 1, 2 … merges."""
         sizes = weights.astype(float).copy()
-        counts = [int(self._substantial(sizes).sum())]
+        counts = [max(1, int((sizes >= enough).sum()))]
         for a, b in tree.pairs:
             sizes[a] += sizes[b]
             sizes[b] = 0
-            counts.append(int((self._substantial(sizes) & (sizes > 0)).sum()))
+            counts.append(max(1, int((sizes >= enough).sum())))
         return counts
 
     def _stretches(self, voices: Voices, least: float) -> tuple[Array, Array]:

@@ -16,6 +16,8 @@ __all__ = ["Dendrogram", "agglomerate", "collect", "premerge"]
 
 Array = NDArray[np.float64]
 
+_ROWS = 256  # rows of a table of similarities that are computed in double precision at once
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dendrogram:
@@ -66,7 +68,10 @@ def agglomerate(sums: Array, weights: Array, attenuation: float, stop: float = -
     count = len(sums)
     alive = np.ones(count, dtype=bool)
     # Rows hold similarities; row and column of a dead cluster, and the diagonal, stay at −∞.
-    table = _similarities(sums, weights, sums, weights, attenuation).astype(np.float32)
+    table = np.empty((count, count), np.float32)
+    for first in range(0, count, _ROWS):
+        rows = slice(first, first + _ROWS)
+        table[rows] = _similarities(sums[rows], weights[rows], sums, weights, attenuation)
     np.fill_diagonal(table, -np.inf)
     nearest = table.argmax(axis=1)
     best = table[np.arange(count), nearest]
@@ -99,10 +104,11 @@ def agglomerate(sums: Array, weights: Array, attenuation: float, stop: float = -
 def premerge(
     sums: Array, weights: Array, attenuation: float, stop: float, block: int = 1000
 ) -> NDArray[np.intp]:
-    """Merge what is surely alike inside blocks of neighbouring items, until a block holds all that is left.
+    """Merge what is surely alike inside blocks of neighbouring items, until a few blocks hold what is left.
 
-    Time grows with the number of items times the block, memory with the square of the block, provided that
-    the blocks do merge. Returns the cluster of each item.
+    Time grows with the number of items times the block, memory with the square of the block. Where blocks
+    hardly merge, and more is left than four blocks, what counts as alike is relaxed step by step: memory
+    stays bounded whatever the recording. Returns the cluster of each item.
     """
     labels = np.arange(len(sums))
     while len(sums) > block:
@@ -113,8 +119,10 @@ def premerge(
             tree = agglomerate(sums[part], weights[part], attenuation, stop)
             merged[part] = tree.labels(len(tree.pairs)) + clusters
             clusters = int(merged[part].max()) + 1
-        if clusters > 0.8 * len(sums):  # no longer worth it: these really are different
-            break
+        if clusters > 0.8 * len(sums):  # these really are different
+            if len(sums) <= 4 * block:
+                break
+            stop -= 0.1
         sums, weights = collect(sums, weights, merged)
         labels = merged[labels]
     return labels.astype(np.intp)

@@ -113,6 +113,7 @@ class CAMPPlus(_Parts):
             times = Grid(_FRAME, first * _FRAME - begin).middles(len(mine))
             at = np.clip(activity.grid.indices(times), 0, activity.scores.shape[1] - 1)
             spans = self._spans(times, pieces)
+            masks = []
             for speaker in np.flatnonzero(activity.active[window].any(axis=0)):
                 here = window, speaker
                 alone = activity.solo[window, at, speaker]  # (frames,)
@@ -120,9 +121,10 @@ class CAMPPlus(_Parts):
                 support[here] = weights.sum(axis=1) * _FRAME
                 solo[here] = spans.core @ alone * _FRAME
                 present[here] = spans.core @ activity.active[window, at, speaker] * _FRAME
-                good = (support[here] >= self.least) & (present[here] > 0)
-                if good.any():
-                    vectors[window, speaker, good] = self._embed(mine, weights[good])
+                masks.append(weights[(support[here] >= self.least) & (present[here] > 0)])
+            if sum(map(len, masks)):
+                embedded = (support[window] >= self.least) & (present[window] > 0)
+                vectors[window, embedded] = self._embed(mine, np.concatenate(masks))
         return Voices(vectors, support, solo, present, windows.hop / rate, self.piece)
 
     def _spans(self, times: NDArray[np.float64], pieces: int) -> _Spans:

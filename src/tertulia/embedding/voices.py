@@ -65,8 +65,9 @@ class Voices:
 
     @property
     def redundancy(self) -> float:
-        """How many windows see each moment, away from the ends."""
-        return float(self.vectors.shape[2] * self.piece / self.hop)
+        """How many windows see each moment, on average: fewer in a short recording, which is mostly ends."""
+        window = self.vectors.shape[2] * self.piece
+        return float(len(self) * window / ((len(self) - 1) * self.hop + window))
 
 
 class Embedder(Protocol):
