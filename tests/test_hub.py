@@ -29,7 +29,7 @@ class Hub(types.ModuleType):
         self.folder, self.repositories = folder, repositories
         self.asked: list[str] = []
         self.error: Exception | None = None
-        self.utils = types.SimpleNamespace(
+        self.errors = types.SimpleNamespace(
             EntryNotFoundError=EntryNotFoundError, LocalEntryNotFoundError=LocalEntryNotFoundError
         )
 

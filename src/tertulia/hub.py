@@ -86,7 +86,7 @@ def _download(model: str, files: Sequence[str], instead: str) -> Path | None:
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise ModelMissingError(f"{absent}, and HF_HUB_OFFLINE forbids to download it; {instead}")
     try:
-        from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, utils
+        from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
     except ImportError as error:
         install = "pip install 'tertulia[hub]'"
         raise ModelMissingError(f"{absent}; to download it, {install}; {instead}") from error
@@ -96,8 +96,8 @@ def _download(model: str, files: Sequence[str], instead: str) -> Path | None:
             get_hf_file_metadata(hf_hub_url(repository, name, revision=revision), timeout=5)
             return Path(hf_hub_download(repository, name, revision=revision))
         except Exception as error:  # the classes of network errors differ between releases
-            unreachable = isinstance(error, utils.LocalEntryNotFoundError)
-            if isinstance(error, utils.EntryNotFoundError) and not unreachable:
+            unreachable = isinstance(error, errors.LocalEntryNotFoundError)
+            if isinstance(error, errors.EntryNotFoundError) and not unreachable:
                 continue  # the repository is there, only without this file
             gate = f"a gated model wants its conditions accepted at {_SITE}/{repository} and HF_TOKEN set"
             raise ModelMissingError(

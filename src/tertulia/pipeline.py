@@ -57,7 +57,7 @@ class Sliding:
 
     least: int = 1
     shortest: float = 1.0
-    batch: int = 32
+    batch: int = 64
 
     def __post_init__(self) -> None:
         if self.least < 1 or self.batch < 1 or self.shortest <= 0:
@@ -128,19 +128,23 @@ class Diarizer:
 
     def diarize(self, recording: Recording, speakers: Speakers, progress: Report | None) -> Diarization:
         """Run the parts on an open mono recording."""
-        activities, voices, end = [], [], 0.0
-        batches = self.sliding(_mono(recording), self.segmenter, self.embedder.margin)
-        for windows, activity in _ahead((batch, self.segmenter(batch)) for batch in batches):
-            voices.append(self.embedder(windows, activity))  # (windows, local speakers, pieces, dim)
-            activities.append(activity)  # (windows, frames, local speakers) in [0, 1]
-            end = windows.end
-            if progress:
-                progress(Progress(end, recording.duration))
-        activity = Activity.join(activities)
-        labels = self.clusterer(Voices.join(voices), speakers)  # (windows, local speakers, pieces)
+        activity, voices, end = self.listen(recording, progress)  # all that is kept of the sound
+        labels = self.clusterer(voices, speakers)  # (windows, local speakers, pieces)
         stitched = stitch(activity, labels, end)  # (frames, speakers) and (frames,)
         stitched = reconcile(insist(stitched, self.binarize, speakers), speakers)
         return self._result(stitched, end, recording)
+
+    def listen(self, recording: Recording, progress: Report | None) -> tuple[Activity, Voices, float]:
+        """Run the networks on an open mono recording, batch by batch; also returns its length in seconds."""
+        activities, voices, end = [], [], 0.0
+        batches = self.sliding(_mono(recording), self.segmenter, self.embedder.margin)
+        for windows, activity in _ahead((batch, self.segmenter(batch)) for batch in batches):
+            activities.append(activity)  # (windows, frames, local speakers) in [0, 1]
+            voices.append(self.embedder(windows, activity))  # (windows, local speakers, pieces, dim)
+            end = windows.end
+            if progress:
+                progress(Progress(end, recording.duration))
+        return Activity.join(activities), Voices.join(voices), end
 
     def _result(self, stitched: Stitched, end: float, recording: Recording) -> Diarization:
         """Decide, name the speakers in order of first speech, and say where it all comes from."""

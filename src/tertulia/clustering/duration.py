@@ -146,8 +146,10 @@ class DurationClusterer:
 
     def _label(self, voices: Voices, centroids: Array) -> Labels:
         """Most similar speaker for every piece, strongest local speaker of a window first."""
-        vectors = np.nan_to_num(unit(voices.vectors), copy=False)
-        similar = vectors @ centroids.T.astype(np.float32)  # (windows, local, pieces, speakers)
+        towards = centroids.T.astype(np.float32)
+        # Some windows at a time: the vectors of hours of sound are not to be copied.
+        blocks = (voices.vectors[i : i + 256] for i in range(0, len(voices), 256))
+        similar = np.concatenate([np.nan_to_num(unit(block)) @ towards for block in blocks])
         similar *= np.minimum(voices.support, 1.0)[..., None]
         solo = voices.solo[..., None]
         whole = (similar * solo).sum(axis=2) / np.maximum(solo.sum(axis=2), 1e-6)

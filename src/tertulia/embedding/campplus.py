@@ -86,7 +86,7 @@ class CAMPPlus(_Parts):
     least: float = 0.25
     context: float = 3.0
 
-    margin = 1.5
+    margin = 1.0
     # Seconds of frames computed at once, about: bounds memory and the cost of the context matrices.
     _chunk = 30.0
     # Frames that share a gate: 0.4 s, much less than the means behind it move in.
