@@ -1,11 +1,13 @@
 """Measure a system on recordings with references.
 
     python benchmarks/accuracy.py FOLDER [--system default] [--threads 2] [--collar 0] [--json FILE]
+        [--segmentation FILE.onnx] [--embedding NAME=WEIGHTS] [--count]
 
 FOLDER holds audio with an RTTM of the same stem beside each file; every subfolder with such pairs is a
 subset of its own, and recordings whose name begins with `ami_trn` are scored once more apart (the bundled
 segmentation was trained on those meetings). Prints a table in Markdown: DER pooled over the files with its
 parts and a 95 % bootstrap interval over files, JER, the error in the number of speakers, speed, peak memory.
+With `--count` the system is told how many speakers the reference has.
 """
 
 from __future__ import annotations
@@ -45,12 +47,13 @@ def pairs(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def run(diarize: Callable[[Path], tertulia.Diarization], path: Path, protocol: Protocol) -> Run:
+def run(diarize: Callable[..., tertulia.Diarization], path: Path, protocol: Protocol, count: bool) -> Run:
     """Diarize and score one recording."""
-    wall, cpu = time.perf_counter(), time.process_time() + _children()
-    hypothesis = diarize(path)
-    wall, cpu = time.perf_counter() - wall, time.process_time() + _children() - cpu
     reference = tertulia.Diarization.read(path.with_suffix(".rttm"))
+    speakers = tertulia.Speakers(len(reference.speakers) if count else None)
+    wall, cpu = time.perf_counter(), time.process_time() + _children()
+    hypothesis = diarize(path, speakers)
+    wall, cpu = time.perf_counter() - wall, time.process_time() + _children() - cpu
     return Run(score_file(reference, hypothesis, protocol=protocol), hypothesis.duration or 0.0, wall, cpu)
 
 
@@ -93,13 +96,21 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--collar", type=float, default=0.0)
     parser.add_argument("--json", type=Path, help="write the score of every file here")
+    parser.add_argument("--segmentation", help="other weights for the powerset segmentation")
+    parser.add_argument("--embedding", help="another embedding model")
+    parser.add_argument("--count", action="store_true", help="tell the number of speakers")
     parser.add_argument("--per-file", action="store_true")
     options = parser.parse_args()
     protocol = Protocol(collar=options.collar)
-    diarize = tertulia.load(options.system, threads=options.threads)
+    diarize = tertulia.load(
+        options.system,
+        threads=options.threads,
+        segmentation=options.segmentation,
+        embedding=options.embedding,
+    )
     rows, files = [], {}
     for subset, paths in pairs(options.folder).items():
-        runs = {path.stem: run(diarize, path, protocol) for path in paths}
+        runs = {path.stem: run(diarize, path, protocol, options.count) for path in paths}
         files.update(runs)
         if options.per_file:
             rows += [row(stem, [r]) for stem, r in runs.items()]

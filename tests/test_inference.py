@@ -1,11 +1,13 @@
 import hashlib
 import pickle
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tertulia.errors import ModelMissingError
-from tertulia.inference import WEIGHTS, Network, weights
+from tertulia.errors import MissingExtraError, ModelMissingError, UsageError
+from tertulia.inference import WEIGHTS, Network, check_device, weights
 
 BUNDLED = sorted(path.stem for path in WEIGHTS.glob("*.onnx"))
 
@@ -81,3 +83,50 @@ def test_named_outputs():
     inputs = {"statistics": np.ones((3, 1024), np.float32)}
     (embeddings,) = network.run(["embeddings"], inputs)
     np.testing.assert_array_equal(embeddings, network(**inputs))
+
+
+class FakeRuntime:
+    """Stands in for ONNX Runtime on a machine with a graphics processor, or one that lacks its driver."""
+
+    def __init__(self, has, works):
+        self.has, self.works = has, works
+        self.asked = []
+
+    def get_available_providers(self):
+        return self.has
+
+    class SessionOptions:
+        def add_session_config_entry(self, key, value):
+            pass
+
+    def InferenceSession(self, path, options, providers):  # noqa: N802
+        self.asked.append(providers)
+        return SimpleNamespace(get_providers=lambda: self.works)
+
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
+def test_a_device_is_what_the_session_is_opened_on(monkeypatch):
+    runtime = FakeRuntime([CUDA, CPU], [CUDA, CPU])
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    assert Network("segmentation-3.0", device="cuda").session is not None
+    assert Network("segmentation-3.0").session is not None
+    assert runtime.asked == [[CUDA], [CPU]]
+
+
+def test_a_device_without_its_runtime_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime([CPU], [CPU]))
+    with pytest.raises(MissingExtraError, match=r"CUDAExecutionProvider.*pip install onnxruntime-gpu"):
+        check_device("cuda")
+
+
+def test_no_silent_way_back_to_the_cpu(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime([CUDA, CPU], [CPU]))
+    with pytest.raises(MissingExtraError, match="no driver or no libraries"):
+        _ = Network("segmentation-3.0", device="cuda").session
+
+
+def test_unknown_devices():
+    with pytest.raises(UsageError, match="unknown device 'tpu'; there is: cpu, cuda"):
+        check_device("tpu")

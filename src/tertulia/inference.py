@@ -11,24 +11,25 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tertulia.errors import ModelMissingError
+from tertulia.errors import MissingExtraError, ModelMissingError, unknown
 
 __all__ = ["Network", "weights"]
 
 WEIGHTS = Path(__file__).parent / "weights"
 
+DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+"""Where networks compute: name → what ONNX Runtime calls it."""
+
 
 def weights(name: str) -> Path:
-    """Return the path of bundled weights, or `name` itself if it is the path of a file.
+    """Return the path of bundled weights, or of the file that `name` is, with or without `.onnx`.
 
     Raises:
         ModelMissingError: when there is neither.
     """
-    bundled = WEIGHTS / f"{name}.onnx"
-    if bundled.is_file():
-        return bundled
-    if Path(name).is_file():
-        return Path(name)
+    for path in (WEIGHTS / f"{name}.onnx", Path(name), Path(f"{name}.onnx")):
+        if path.is_file():
+            return path
     there = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.onnx")))
     raise ModelMissingError(f"no weights {name!r}: not a file, and not bundled; bundled are: {there}")
 
@@ -40,14 +41,17 @@ class Network:
         name: bundled weights or the path of an ONNX file.
         threads: threads within one operation; 0 takes one a core. The result does not depend on it beyond
             the last bits.
+        device: where it computes, one of `DEVICES`.
 
     Raises:
         ModelMissingError: when there is no such file, or it is no network.
+        MissingExtraError: when this machine cannot compute on the device.
     """
 
-    def __init__(self, name: str, threads: int = 0) -> None:
+    def __init__(self, name: str, threads: int = 0, device: str = "cpu") -> None:
         self.path = weights(name)
         self.threads = threads
+        self.device = device
         self._session: Any = None
 
     def __call__(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
@@ -63,7 +67,7 @@ class Network:
     def session(self) -> Any:
         """The open ONNX Runtime session."""
         if self._session is None:
-            self._session = _open(self.path, self.threads)
+            self._session = _open(self.path, self.threads, self.device)
         return self._session
 
     @property
@@ -72,9 +76,31 @@ class Network:
         return _sha256(self.path, self.path.stat().st_mtime_ns)
 
 
-def _open(path: Path, threads: int) -> Any:
+def check_device(device: str) -> None:
+    """Refuse a device that is unknown, or that the installed ONNX Runtime knows nothing of.
+
+    Raises:
+        UsageError: for an unknown name.
+        MissingExtraError: when ONNX Runtime is not the one for that device.
+    """
+    if device not in DEVICES:
+        raise unknown("device", device, DEVICES)
+    if device == "cpu":  # every ONNX Runtime has it: no need to import one to know
+        return
     import onnxruntime
 
+    there = onnxruntime.get_available_providers()
+    if DEVICES[device] not in there:
+        raise MissingExtraError(
+            f"device {device} needs {DEVICES[device]}, and this ONNX Runtime has {', '.join(there)}; "
+            "pip uninstall onnxruntime, then pip install onnxruntime-gpu"
+        )
+
+
+def _open(path: Path, threads: int, device: str) -> Any:
+    import onnxruntime
+
+    check_device(device)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or _cores()
     options.inter_op_num_threads = 1
@@ -84,9 +110,15 @@ def _open(path: Path, threads: int) -> Any:
     # Two networks take turns on the same cores: threads of one that wait by spinning would slow the other.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=[DEVICES[device]])
     except Exception as error:  # ONNX Runtime's own exception classes differ between releases
         raise ModelMissingError(f"{path} cannot be opened as a network: {error}") from error
+    # Where the driver or a library is missing, ONNX Runtime would go on with the CPU and say so in a log.
+    if DEVICES[device] not in session.get_providers():
+        raise MissingExtraError(
+            f"device {device} cannot be used: ONNX Runtime found no driver or no libraries for it"
+        )
+    return session
 
 
 def _cores() -> int:

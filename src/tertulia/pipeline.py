@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from tertulia.speakers import ANY, Speakers
 from tertulia.stitch import Stitched, stitch
 from tertulia.timeline import Diarization, Provenance, Segment, Timeline
 
-__all__ = ["Diarizer", "Progress", "Report", "Sliding"]
+__all__ = ["Diarizer", "Pipeline", "Progress", "Report", "Sliding"]
 
 Samples = NDArray[np.float32]
 T = TypeVar("T")
@@ -42,6 +42,25 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+
+
+class Pipeline(Protocol):
+    """What `tertulia.load` returns: anything that tells who spoke when, such as a `Diarizer`."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    def __call__(
+        self,
+        source: Source,
+        speakers: Speakers = ANY,
+        *,
+        channels: Channels = "mix",
+        progress: Report | None = None,
+        name: str = "",
+    ) -> Diarization:
+        """Tell who speaks when in a recording; arguments and errors are those of `Diarizer`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -128,7 +147,12 @@ class Diarizer:
 
     def diarize(self, recording: Recording, speakers: Speakers, progress: Report | None) -> Diarization:
         """Run the parts on an open mono recording."""
-        activity, voices, end = self.listen(recording, progress)  # all that is kept of the sound
+        return self.decide(*self.listen(recording, progress), recording, speakers)
+
+    def decide(
+        self, activity: Activity, voices: Voices, end: float, recording: Recording, speakers: Speakers
+    ) -> Diarization:
+        """Tell who speaks when from what `listen` returned: all that is kept of the sound."""
         labels = self.clusterer(voices, speakers)  # (windows, local speakers, pieces)
         stitched = stitch(activity, labels, end)  # (frames, speakers) and (frames,)
         stitched = reconcile(insist(stitched, self.binarize, speakers), speakers)

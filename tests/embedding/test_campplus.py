@@ -99,7 +99,9 @@ def test_batches_do_not_matter_much(sound, activity, voices, default):
     np.testing.assert_array_equal(joined.embedded, voices.embedded)
     np.testing.assert_allclose(joined.support, voices.support, atol=0.05)
     at = voices.embedded
-    assert cosines(joined.vectors[at], voices.vectors[at]).min() > 0.98
+    alike = cosines(joined.vectors[at], voices.vectors[at])
+    assert alike.min() > 0.97  # 8 bits round differently where the context differs
+    assert np.median(alike) > 0.99
 
 
 def test_chunks_do_not_matter_much(windows, activity, voices):
@@ -140,8 +142,8 @@ def test_impossible_settings(wrong):
 
 @pytest.mark.parametrize("kind", [CAMPPlus, CAMPPlusWindow])
 def test_missing_weights_are_told_at_once(kind):
-    with pytest.raises(ModelMissingError, match="no weights 'ecapa-frames'"):
-        kind(weights="ecapa")
+    with pytest.raises(ModelMissingError, match="no weights 'nobody-frames"):
+        kind(weights="nobody")
 
 
 # ── the published network on every window ────────────────────────────────────────────────────────────────

@@ -39,6 +39,7 @@ class _Published:
 
     weights: str
     threads: int = 0
+    device: str = "cpu"
 
     sample_rate = 16_000
     _architecture: ClassVar[str]
@@ -53,12 +54,12 @@ class _Published:
     @cached_property
     def frames(self) -> Network:
         """Features or waveforms → frames (batch, frames, channels)."""
-        return Network(str(self._folder / _HALVES[0]), self.threads)
+        return Network(str(self._folder / _HALVES[0]), self.threads, self.device)
 
     @cached_property
     def projection(self) -> Network:
         """Statistics (batch, 2 · channels) → embeddings (batch, dim)."""
-        return Network(str(self._folder / _HALVES[1]), self.threads)
+        return Network(str(self._folder / _HALVES[1]), self.threads, self.device)
 
     @property
     def networks(self) -> dict[str, Network]:
@@ -78,6 +79,7 @@ class ResNet34(PerWindow, _Published):
             `model.safetensors` or `pytorch_model.bin`; or a folder with a `frames.onnx` and a
             `projection.onnx` that were made of one.
         threads: 0 takes one a core.
+        device: cpu or cuda.
 
     Raises:
         ModelMissingError: when the checkpoint is neither here nor to be had.

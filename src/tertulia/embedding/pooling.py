@@ -32,7 +32,17 @@ def statistics(frames: Array, weights: Array) -> Array:
     frames = frames - centre
     total = weights.sum(axis=1, keepdims=True)
     freedom = total - (weights**2).sum(axis=1, keepdims=True) / total
-    mean = weights @ frames / total
-    scatter = np.maximum(weights @ frames**2 - total * mean**2, 0)
+    mean = _sums(weights, frames) / total
+    scatter = np.maximum(_sums(weights, frames**2) - total * mean**2, 0)
     deviation = np.sqrt(scatter / np.maximum(freedom, 1e-6))
     return np.concatenate([mean + centre, deviation], axis=1, dtype=np.float32)
+
+
+def _sums(weights: Array, frames: Array) -> Array:
+    """Compute `weights @ frames`, each row from the stretch in which its mask is not zero."""
+    sums = np.empty((len(weights), frames.shape[1]), np.float32)
+    for row, mask in enumerate(weights):
+        (there,) = np.nonzero(mask)
+        stretch = slice(there[0], there[-1] + 1)
+        sums[row] = mask[stretch] @ frames[stretch]
+    return sums

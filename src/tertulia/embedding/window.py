@@ -54,7 +54,7 @@ class PerWindow(ABC):
                 if self.exclude_overlap and alone[window, :, speaker].sum() * step > self.least:
                     mask = alone[window, at, speaker]
                 if mask.sum() * self._frame >= self.least:
-                    vectors[window, speaker, 0] = self._project(statistics(frames, mask[None]))[0]
+                    vectors[window, speaker, 0] = self._embed(frames, mask[None])[0]
         size = windows.size / windows.sample_rate
         return Voices(vectors, solo, solo, present, windows.hop / windows.sample_rate, size)
 
@@ -62,6 +62,13 @@ class PerWindow(ABC):
     def _frames_of(self, samples: Array) -> Array:
         """Compute the frames of a window, (samples,) → (frames, channels)."""
 
-    @abstractmethod
+    def _embed(self, frames: Array, masks: Array) -> Array:
+        """Pool frames (frames, channels) under masks (masks, frames) into embeddings (masks, dim).
+
+        By plain statistics; networks with a pooling of their own put it here and need no `_project`.
+        """
+        return self._project(statistics(frames, masks))
+
     def _project(self, pooled: Array) -> Array:
         """Turn statistics (masks, 2 · channels) into embeddings (masks, dim)."""
+        raise NotImplementedError

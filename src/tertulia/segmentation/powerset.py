@@ -47,12 +47,14 @@ class PowersetSegmenter:
         soft: keep probabilities, so that windows which see the same moment are averaged before anything is
             decided; otherwise each window decides for itself, as pyannote.audio does.
         threads: 0 takes one a core.
+        device: cpu or cuda.
     """
 
     weights: str = "segmentation-3.0"
     hop: float = 5.0
     soft: bool = True
     threads: int = 0
+    device: str = "cpu"
 
     sample_rate = 16_000
     window = 10.0
@@ -65,7 +67,7 @@ class PowersetSegmenter:
     @cached_property
     def network(self) -> Network:
         """The network; waveforms (windows, 1, samples) → log-probabilities (windows, frames, classes)."""
-        return Network(self.weights, self.threads)
+        return Network(self.weights, self.threads, self.device)
 
     @property
     def networks(self) -> dict[str, Network]:

@@ -16,13 +16,13 @@ from tertulia.frames import Grid
 from tertulia.inference import Network, weights
 from tertulia.segmentation.activity import Activity
 
-__all__ = ["EnergySegmenter", "SileroSegmenter"]
+__all__ = ["EnergySegmenter", "SileroSegmenter", "WindowedSpeech"]
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class _Speech:
+class WindowedSpeech:
     """Windows of ten seconds in which speech is one local speaker."""
 
     hop: float = 5.0
@@ -46,7 +46,7 @@ class _Speech:
 
 
 @dataclass(frozen=True)
-class SileroSegmenter(_Speech):
+class SileroSegmenter(WindowedSpeech):
     """Silero VAD: one probability of speech every 32 ms.
 
     Args:
@@ -95,7 +95,7 @@ class SileroSegmenter(_Speech):
 
 
 @dataclass(frozen=True)
-class EnergySegmenter(_Speech):
+class EnergySegmenter(WindowedSpeech):
     """Energy between the quiet and the loud of a window: needs no network, and takes any sound for speech.
 
     Args:
