@@ -13,6 +13,7 @@ import tertulia
 from tertulia import systems
 from tertulia.audio.windows import slide
 from tertulia.binarize import BINARIZERS
+from tertulia.chains import PIPELINES
 from tertulia.clustering import CLUSTERERS
 from tertulia.config import from_table, settings
 from tertulia.embedding import EMBEDDERS, Voices
@@ -64,14 +65,22 @@ def test_every_system_says_what_it_is_in_one_line(name):
         assert "\t" not in line
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_system_builds_from_registered_parts(name):
+@pytest.mark.parametrize("name", [d.name for d in systems.available() if not d.pipeline])
+def test_every_system_of_windows_builds_from_registered_parts(name):
     described = systems.read(name)
     for table, family in FAMILIES.items():
         assert getattr(described, table)["name"] in family
     built = systems.build(described, threads=1)
     assert built.name == name
     assert built.segmenter.threads == 1 or not hasattr(built.segmenter, "threads")
+
+
+@pytest.mark.parametrize("name", [d.name for d in systems.available() if d.pipeline])
+def test_every_other_system_builds_a_registered_chain(name):
+    described = systems.read(name)
+    built = systems.build(described, threads=1)
+    assert built.name == name
+    assert type(built.chain) is PIPELINES[described.pipeline["name"]]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -124,7 +133,12 @@ def test_a_file_of_one_s_own(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "needs segmentation, embedding, clustering"),
+        ("", "needs segmentation, embedding, clustering, or pipeline"),
+        ('[pipeline]\nname = "limu"\n', "unknown pipeline 'limu'; there is: .*lium"),
+        ('[pipeline]\nname = "lium"\nstayy = 3\n', "unknown key in mine.pipeline 'stayy'; there is: .*stay"),
+        ('[pipeline]\nname = "lium"\nclustering = "vb"\n', "mine.pipeline.clustering cannot be 'vb'"),
+        ('[pipeline]\nname = "lium"\nstay = 0\n', "mine.pipeline: .* above zero"),
+        (FILE + '[pipeline]\nname = "lium"\n', "of its own has no segmentation, embedding, clustering"),
         ("segmentation =", "not a TOML file"),
         ("segmentation = 3" + FILE.replace("[segmentation]", "[other]"), "cannot be 3; it is of type dict"),
         (FILE + "[sampling]\n", "unknown key in .*mine.toml 'sampling'"),
@@ -182,6 +196,32 @@ def test_threads_of_the_file_stay_unless_given(tmp_path):
     path = written(tmp_path, FILE.replace("hop = 2", "threads = 3"))
     assert tertulia.load(path).segmenter.threads == 3
     assert tertulia.load(path, threads=2).segmenter.threads == 2
+
+
+@pytest.mark.parametrize(("quality", "name"), [(None, "default"), *systems.QUALITIES.items()])
+def test_a_quality_is_a_system(quality, name):
+    assert tertulia.load(quality=quality).name == name
+
+
+def test_a_quality_of_a_named_system_makes_no_sense():
+    with pytest.raises(UsageError, match=r"give pyannote-3\.1 or best, not both"):
+        tertulia.load("pyannote-3.1", quality="best")
+    with pytest.raises(UsageError, match="unknown quality 'good'; there is: balanced, best, fast"):
+        tertulia.load(quality="good")
+
+
+def test_a_device_reaches_every_network(monkeypatch):
+    monkeypatch.setattr("tertulia.inference.check_device", lambda device: None)
+    diarizer = tertulia.load(device="cuda")
+    assert (diarizer.segmenter.device, diarizer.embedder.device) == ("cuda", "cuda")
+    assert diarizer.embedder.frames.path.stem == "campplus-frames"  # 8 bits are for the CPU
+    assert diarizer.segmenter.network.device == "cuda"
+
+
+def test_a_system_without_networks_has_no_use_for_a_device(monkeypatch):
+    monkeypatch.setattr("tertulia.inference.check_device", lambda device: None)
+    with pytest.raises(UsageError, match="nothing in this system can compute on cuda"):
+        tertulia.load("lium-clr", device="cuda")
 
 
 def test_a_table_is_as_good_as_a_file():

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tertulia.audio import Channels, Source, Waveform
-    from tertulia.pipeline import Diarizer, Progress, Report
+    from tertulia.pipeline import Diarizer, Pipeline, Progress, Report
+    from tertulia.systems import Quality
 
 __all__ = [
     "Diarization",
@@ -49,24 +50,28 @@ def __getattr__(name: str) -> object:
 
 
 def load(
-    system: str | Path = "default",
+    system: str | Path | None = None,
     *,
+    quality: Quality | None = None,
     embedding: str | None = None,
     segmentation: str | None = None,
     threads: int | None = None,
-) -> Diarizer:
+    device: str = "cpu",
+) -> Pipeline:
     """Load a named system, or one described by a file.
 
     Args:
         system: a name that `tertulia systems` lists, or the path of a `.toml` file, or of the `.yaml` file of
-            a pipeline of pyannote.audio.
+            a pipeline of pyannote.audio. By default the system of the quality.
+        quality: "fast", "balanced" (the default) or "best".
         embedding: embedding model to take instead of the system's own, such as "campplus", "resnet34" or
             "resnet34=folder/of/its/weights"; see `tertulia.systems.override`.
         segmentation: path of an ONNX file to take instead of the system's own powerset segmentation.
         threads: threads within one operation; one a core when left out.
+        device: "cpu", or "cuda" with `onnxruntime-gpu` installed.
 
     Raises:
-        UsageError: for an unknown system or model, or a file that does not describe a system.
+        UsageError: for an unknown system, model or device, or a file that does not describe a system.
         ModelMissingError: when weights are not on this machine and cannot be downloaded.
         MissingExtraError: when an optional package is needed; says which.
         InputError: when weights are damaged, or are those of another network.
@@ -76,20 +81,24 @@ def load(
 
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise UsageError(f"threads is a whole number from 1; got {threads!r}")
-    described = systems.override(systems.read(system), embedding=embedding, segmentation=segmentation)
-    diarizer: Diarizer = systems.build(described, threads=threads or 0)
-    return diarizer
+    described = systems.read(systems.chosen(system, quality))
+    described = systems.override(described, embedding=embedding, segmentation=segmentation)
+    return systems.build(described, threads=threads or 0, device=device)
 
 
 def diarize(
     source: Source,
     *,
-    system: str | Path = "default",
+    system: str | Path | None = None,
+    quality: Quality | None = None,
+    embedding: str | None = None,
+    segmentation: str | None = None,
     num_speakers: int | None = None,
     min_speakers: int | None = None,
     max_speakers: int | None = None,
     channels: Channels = "mix",
     threads: int | None = None,
+    device: str = "cpu",
     progress: Report | None = None,
 ) -> Diarization:
     """Tell who speaks when in a recording.
@@ -98,12 +107,11 @@ def diarize(
 
     Args:
         source: a path, bytes, a binary file, a `Waveform`, or an (array, sample rate) pair.
-        system: a name that `tertulia systems` lists, or the path of a `.toml` or `.yaml` file.
+        system, quality, embedding, segmentation, threads, device: as for `load`.
         num_speakers: how many people speak, if you know it.
         min_speakers: at least this many.
         max_speakers: at most this many.
         channels: "mix", "split", or the number of one channel, from 0.
-        threads: threads within one operation; one a core when left out.
         progress: called with a `Progress` every few minutes of sound.
 
     Raises:
@@ -112,4 +120,12 @@ def diarize(
         ModelMissingError: when weights are not on this machine.
     """
     speakers = Speakers(num_speakers, min_speakers, max_speakers)
-    return load(system, threads=threads)(source, speakers, channels=channels, progress=progress)
+    diarizer = load(
+        system,
+        quality=quality,
+        embedding=embedding,
+        segmentation=segmentation,
+        threads=threads,
+        device=device,
+    )
+    return diarizer(source, speakers, channels=channels, progress=progress)

@@ -30,19 +30,23 @@ class FakeDiarizer:
     calls: list[dict[str, Any]] = field(default_factory=list)
     loaded: list[tuple[Any, Any]] = field(default_factory=list)
     exchanged: list[tuple[str | None, str | None]] = field(default_factory=list)
+    chosen: list[tuple[str | None, str]] = field(default_factory=list)
     errors: dict[str, BaseException] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     turns: tuple[tuple[float, float, str], ...] = ((1.44, 13.31, "SPEAKER_00"), (12.0, 15.5, "SPEAKER_01"))
 
     def load(
         self,
-        system: Any = "default",
+        system: Any = None,
         *,
+        quality: str | None = None,
         embedding: str | None = None,
         segmentation: str | None = None,
         threads: int | None = None,
+        device: str = "cpu",
     ) -> FakeDiarizer:
         self.loaded.append((system, threads))
+        self.chosen.append((quality, device))
         self.exchanged.append((embedding, segmentation))
         return self
 

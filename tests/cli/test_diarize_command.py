@@ -196,7 +196,10 @@ def test_no_file_is_written_when_one_of_its_formats_cannot_be(cli, fake, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a.wav", "--format", "docx"], "unknown format 'docx'; there is: audacity, console, csv, ctm"),
+        (
+            ["a.wav", "--format", "docx"],
+            "unknown format 'docx'; there is: audacity, audioseg, console",
+        ),
         (["a.wav", "--format", "rttm,"], "unknown format ''"),
         (["a.wav", "a.flac"], "2 inputs are called 'a'"),
         (["x/a.wav", "y/a.wav", "-o", "out"], "2 inputs are called 'a'"),
@@ -208,7 +211,10 @@ def test_no_file_is_written_when_one_of_its_formats_cannot_be(cli, fake, tmp_pat
         (["a.wav", "--threads", "0"], "--threads"),
         (["a.wav", "--channels", "left"], "channels are mix, split or a number from 0; got 'left'"),
         (["a.wav", "--channels", "-1"], "channels are mix, split or a number from 0; got '-1'"),
-        (["a.wav", "--loud"], "unknown option '--loud'; there is: --channels, --embedding, --exclusive"),
+        (
+            ["a.wav", "--loud"],
+            "unknown option '--loud'; there is: --channels, --device, --embedding",
+        ),
         ([], "INPUT"),
     ],
 )
@@ -454,3 +460,23 @@ def test_the_bar_lives_with_recordings_of_unknown_length(fake, monkeypatch, cli,
     monkeypatch.setattr("tertulia.load", lambda system, **options: diarize)
     assert cli("diarize", "a.wav").stdout == LINES
     assert "a.wav" in screen.getvalue()
+
+
+def test_quality_and_device_reach_the_system(cli, fake):
+    assert cli("diarize", "a.wav", "--quality", "fast", "--device", "cuda").code == 0
+    assert cli("diarize", "a.wav").code == 0
+    assert fake.chosen == [("fast", "cuda"), (None, "cpu")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--quality", "perfect"], "unknown quality 'perfect'; there is: balanced, best, fast"),
+        (["--quality", "fast", "--system", "default"], "give default or fast, not both"),
+        (["--device", "tpu"], "unknown device 'tpu'; there is: cpu, cuda"),
+    ],
+)
+def test_impossible_choices_are_refused(cli, options, message):
+    outcome = cli("diarize", "a.wav", *options)
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert message in outcome.stderr

@@ -23,13 +23,16 @@ NAMES = (
     "textgrid",
     "audacity",
     "ctm",
+    "seg",
     "csv",
     "elan",
     "console",
+    "segments",
+    "audioseg",
 )
-DECIMALS = {"text": 2, "console": 0}  # all others: 3
-ESCAPES = ("rttm", "ctm", "json", "pyannote-json", "csv")  # carry any name whatever
-NAMELESS = ("console",)
+DECIMALS = {"text": 2, "seg": 2, "console": 0, "segments": 2, "audioseg": 7}  # all others: 3
+ESCAPES = ("rttm", "ctm", "seg", "json", "pyannote-json", "csv")  # carry any name whatever
+NAMELESS = ("console", "segments")
 
 every_format = pytest.mark.parametrize("name", NAMES)
 quick = settings(deadline=None, max_examples=40)
@@ -57,6 +60,8 @@ def as_written(diarization, name):
     """The same turns at the precision of a format, with the names that it keeps."""
     decimals = DECIMALS.get(name, 3)
     shown = {speaker: f"Speaker {i}" for i, speaker in enumerate(diarization.speakers)}
+    if name == "segments":  # joins all speech
+        shown = dict.fromkeys(diarization.speakers, "SPEECH")
     turns = [
         (
             round(t.start, decimals),
@@ -198,9 +203,12 @@ ENDS = dict.fromkeys(NAMES, "12.000") | {
     "srt": "00:00:12,000",
     "vtt": "00:00:12.000",
     "ctm": "5.000",
+    "seg": "500",
     "elan": "12000",
     "json": "12.0",
     "console": "00:00:12",
+    "segments": "12.00",
+    "audioseg": "12.0000000",
 }
 
 
@@ -237,7 +245,7 @@ def test_a_speaker_without_confidence_stays_without(name):
     assert list(again.confidence) == ["b"]
 
 
-@pytest.mark.parametrize("name", ["rttm", "json", "ctm"])
+@pytest.mark.parametrize("name", ["rttm", "json", "ctm", "seg"])
 @quick
 @given(uri=st.text())
 def test_the_name_of_the_recording_survives(name, uri):

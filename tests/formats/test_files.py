@@ -146,7 +146,7 @@ def test_places_that_cannot_be_read(tmp_path):
 
 @pytest.mark.parametrize("call", [formats.read, formats.read_many, lambda *a: formats.write(TALK, *a)])
 def test_unknown_names_and_extensions_list_the_known_ones(call, tmp_path):
-    with pytest.raises(UsageError, match="unknown format 'mp3'; there is: audacity, console, csv,"):
+    with pytest.raises(UsageError, match="unknown format 'mp3'; there is: audacity, audioseg, console, csv,"):
         call(tmp_path / "talk.rttm", "mp3")
     for name in ("talk.mp3", "talk", "rttm", "pyannote-3.1"):
         with pytest.raises(

@@ -30,7 +30,7 @@ _OBJECTS: dict[str, Callable[[Diarization], str]] = {
     "json": lambda diarization: json.dumps(diarization, indent=None),
     "pyannote-json": lambda diarization: pyannote_json.dumps(diarization, indent=None),
 }
-_LINES = ("text", "console")
+_LINES = ("text", "console", "segments", "audioseg")
 
 OutputOption = Annotated[
     str | None,

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from tertulia.cli._batch import Name, for_each
+from tertulia.cli._inputs import name_of, source_of
 from tertulia.cli._progress import progress_bar
 from tertulia.cli._results import FormatOption, OutputOption, results
 from tertulia.cli._terminal import say
-from tertulia.errors import InputError, UsageError
+from tertulia.errors import UsageError
 
 if TYPE_CHECKING:
     from tertulia.audio import Channels
+    from tertulia.pipeline import Pipeline
+    from tertulia.systems import Quality
     from tertulia.timeline import Diarization
 
 __all__ = ["diarize"]
-
-_STDIN = Name("stdin", "stdin")
 
 
 def diarize(
@@ -31,10 +31,14 @@ def diarize(
     ],
     output: OutputOption = None,
     format_names: FormatOption = None,
+    quality: Annotated[
+        str | None,
+        typer.Option(metavar="fast|balanced|best", help="Time for fewer errors [default: balanced]."),
+    ] = None,
     system: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="NAME|FILE", help="How to do it, see 'tertulia systems'; or a .toml or .yaml."),
-    ] = "default",
+    ] = None,
     embedding: Annotated[
         str | None,
         typer.Option(metavar="NAME[=WEIGHTS]|ID", help="Another embedding model than the system's own."),
@@ -52,47 +56,48 @@ def diarize(
             help="Mix all channels, keep them apart as different people, or take one, counted from 0.",
         ),
     ] = "mix",
+    front_end: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What recordings go through first: vocals takes music away."),
+    ] = None,
     exclusive: Annotated[
         bool, typer.Option("--exclusive", help="Let at most one person speak at a time.")
     ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
+    device: Annotated[str, typer.Option(metavar="cpu|cuda", help="What computes.")] = "cpu",
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Neither messages, save errors, nor a progress bar.")
     ] = False,
 ) -> int:
     """Tell who spoke when in recordings."""
     import tertulia
+    from tertulia.frontend import behind
 
     began = time.monotonic()
-    names = [_name(given) for given in inputs]
+    names = [name_of(given) for given in inputs]
     deliver = results(output, format_names, names)
     speakers = tertulia.Speakers(num_speakers, min_speakers, max_speakers)
     kept = _channels(channels)
-    diarizer = tertulia.load(system, embedding=embedding, segmentation=segmentation, threads=threads)
+    diarizer: Pipeline = tertulia.load(
+        system,
+        quality=cast("Quality | None", quality),
+        embedding=embedding,
+        segmentation=segmentation,
+        threads=threads,
+        device=device,
+    )
+    if front_end is not None:
+        diarizer = behind(diarizer, front_end)
     deliver.prepare(names)
 
     def work(name: Name) -> None:
         with progress_bar(Path(name.shown).name, began, quiet) as hook:
-            result = diarizer(_source(name), speakers, channels=kept, progress=hook, name=name.shown)
+            result = diarizer(source_of(name), speakers, channels=kept, progress=hook, name=name.shown)
         files = deliver(result.exclusive() if exclusive else result, name)
         if not quiet:
             _comment(name, result, files)
 
     return for_each(names, work)
-
-
-def _name(given: str) -> Name:
-    return _STDIN if given == "-" else Name(given, Path(given).stem)
-
-
-def _source(name: Name) -> Path | BinaryIO:
-    if name is not _STDIN:
-        return Path(name.shown)
-    if sys.stdin is None:
-        raise InputError("standard input is closed")
-    if sys.stdin.isatty():
-        raise UsageError("standard input is this terminal; pipe a recording into it")
-    return sys.stdin.buffer
 
 
 def _channels(text: str) -> Channels:

@@ -17,6 +17,7 @@ from tertulia.evaluation.clustering import (
     cluster_agreement,
     cluster_purity,
 )
+from tertulia.evaluation.crossshow import cross_show_errors, cross_show_mapping
 from tertulia.evaluation.diarization import (
     DetectionError,
     DiarizationError,
@@ -54,6 +55,8 @@ __all__ = [
     "cllr",
     "cluster_agreement",
     "cluster_purity",
+    "cross_show_errors",
+    "cross_show_mapping",
     "decisions",
     "det_curve",
     "detection_error",

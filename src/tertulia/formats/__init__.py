@@ -1,9 +1,9 @@
 """Who spoke when, as files: one module a format, one line a format in `FORMATS`.
 
-Files carry milliseconds; the lines of `text` hundredths, those of `console` whole seconds. A turn that
-rounds to nothing is not written, one that has no length is not read. Speakers' names survive, save in
-`console`; a name that a format cannot carry is an error, never another name. Confidence survives in
-`rttm`, `json`, `ctm` and `csv`; the recording's name in `rttm`, `json` and `ctm`, and otherwise it is the
+Files carry milliseconds; `text` and `seg` hundredths, `console` whole seconds. A turn that rounds to nothing
+is not written, one that has no length is not read. Speakers' names survive, save in `console`; a name that a
+format cannot carry is an error, never another name. Confidence survives in `rttm`, `json`, `ctm` and `csv`,
+traits in `seg` and `json`; the recording's name in `rttm`, `json`, `ctm` and `seg`, and otherwise it is the
 file's.
 """
 
@@ -17,6 +17,7 @@ from typing import Protocol
 from tertulia.errors import UsageError, unknown
 from tertulia.formats import (
     audacity,
+    audioseg,
     console,
     csv,
     ctm,
@@ -24,6 +25,8 @@ from tertulia.formats import (
     json,
     pyannote_json,
     rttm,
+    seg,
+    segments,
     srt,
     text,
     textgrid,
@@ -75,9 +78,12 @@ FORMATS: dict[str, Format] = {
         Format("textgrid", "TextGrid", textgrid.dumps, textgrid.loads),
         Format("audacity", "audacity.txt", audacity.dumps, audacity.loads, recognises=audacity.recognises),
         Format("ctm", "ctm", ctm.dumps, ctm.loads, ctm.load_many),
+        Format("seg", "seg", seg.dumps, seg.loads, seg.load_many),
         Format("csv", "csv", csv.dumps, csv.loads),
         Format("elan", "eaf", elan.dumps, elan.loads),
         Format("console", "console.txt", console.dumps, console.loads, recognises=console.recognises),
+        Format("segments", "segments.txt", segments.dumps, segments.loads, recognises=segments.recognises),
+        Format("audioseg", "audioseg.txt", audioseg.dumps, audioseg.loads, recognises=audioseg.recognises),
     )
 }
 

@@ -11,8 +11,10 @@ name = "powerset"
 hop = 1.0
 ```
 
-Tables: `segmentation`, `embedding`, `clustering`, `binarize`, `sliding`. Unknown keys are refused. Pipeline
-files of pyannote.audio (`.yaml`) are read as well; see `tertulia.systems.pyannote_yaml`.
+Tables: `segmentation`, `embedding`, `clustering`, `binarize`, `sliding`. A system that does not go over the
+recording in windows has one table instead, `pipeline`, whose name chooses a chain from
+`tertulia.chains.PIPELINES`. Unknown keys are refused. Pipeline files of pyannote.audio (`.yaml`) are read as
+well; see `tertulia.systems.pyannote_yaml`.
 """
 
 from __future__ import annotations
@@ -22,14 +24,22 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tertulia.config import from_table, part
 from tertulia.errors import UsageError, unknown
 
-__all__ = ["System", "available", "build", "override", "read"]
+if TYPE_CHECKING:
+    from tertulia.pipeline import Pipeline
+
+__all__ = ["QUALITIES", "Quality", "System", "available", "build", "chosen", "override", "read"]
 
 FOLDER = Path(__file__).parent
+
+Quality = Literal["fast", "balanced", "best"]
+
+QUALITIES: dict[str, str] = {"fast": "fast", "balanced": "default", "best": "best"}
+"""What to pay for fewer errors: quality → system."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +52,18 @@ class System:
         weights: where its parameters come from, one line.
         segmentation, embedding, clustering, binarize: tables of parts, `name` and settings.
         sliding: table of settings.
+        pipeline: table of a chain, `name` and settings; the tables above are empty then.
     """
 
     name: str
     summary: str
     weights: str
-    segmentation: dict[str, Any]
-    embedding: dict[str, Any]
-    clustering: dict[str, Any]
+    segmentation: dict[str, Any] = dataclasses.field(default_factory=dict)
+    embedding: dict[str, Any] = dataclasses.field(default_factory=dict)
+    clustering: dict[str, Any] = dataclasses.field(default_factory=dict)
     binarize: dict[str, Any] = dataclasses.field(default_factory=lambda: {"name": "count"})
     sliding: dict[str, Any] = dataclasses.field(default_factory=dict)
+    pipeline: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def available() -> tuple[System, ...]:
@@ -85,9 +97,31 @@ def read(name: str | Path) -> System:
     return system(table, path.stem, str(path))
 
 
+def chosen(name: str | Path | None, quality: str | None) -> str | Path:
+    """Return the system that is asked for by name, by quality, or not at all.
+
+    Raises:
+        UsageError: when it is asked for by both, or the quality is unknown.
+    """
+    if quality is not None and quality not in QUALITIES:
+        raise unknown("quality", quality, QUALITIES)
+    if quality is not None and name is not None:
+        raise UsageError(f"a system has its own quality; give {name} or {quality}, not both")
+    return QUALITIES[quality or "balanced"] if name is None else name
+
+
 def system(table: Mapping[str, Any], name: str, where: str) -> System:
     """Build a system from a table; `where` is what messages call it."""
-    return from_table(System, {"name": name, "weights": "its own", "summary": "", **table}, where)
+    given = [
+        key for key in ("segmentation", "embedding", "clustering", "binarize", "sliding") if key in table
+    ]
+    missing = [key for key in ("segmentation", "embedding", "clustering") if key not in table]
+    if "pipeline" in table and given:
+        raise UsageError(f"{where}: a system with a pipeline of its own has no {', '.join(given)}")
+    described = from_table(System, {"name": name, "weights": "its own", "summary": "", **table}, where)
+    if "pipeline" not in table and missing:
+        raise UsageError(f"{where} needs {', '.join(missing)}, or pipeline")
+    return described
 
 
 def override(described: System, *, embedding: str | None = None, segmentation: str | None = None) -> System:
@@ -104,6 +138,8 @@ def override(described: System, *, embedding: str | None = None, segmentation: s
     Raises:
         UsageError: for an unknown embedding model, or a segmentation that is no powerset one.
     """
+    if described.pipeline and (embedding or segmentation):
+        raise UsageError(f"{described.name} has no networks that could be exchanged")
     if embedding is not None:
         described = dataclasses.replace(described, embedding=_embedding(described.embedding, embedding))
     if segmentation is not None:
@@ -133,13 +169,23 @@ def _embedding(table: Mapping[str, Any], asked: str) -> dict[str, Any]:
     return {key: table[key] for key in shared if key in table} | chosen
 
 
-def build(described: System, *, threads: int = 0) -> Any:
-    """Make the `Diarizer` that a system describes.
+def build(described: System, *, threads: int = 0, device: str = "cpu") -> Pipeline:
+    """Make the `Diarizer` that a system describes, or the `WholeRecording` of its chain.
 
     Raises:
-        UsageError: for parts or settings that do not exist.
+        UsageError: for parts or settings that do not exist, or when no part can use the device.
         ModelMissingError: when weights are not on this machine.
+        MissingExtraError: when this machine cannot compute on the device.
     """
+    from tertulia.inference import check_device
+
+    check_device(device)
+    if described.pipeline:
+        from tertulia.chains import PIPELINES, WholeRecording
+
+        chain = part(PIPELINES, described.pipeline, f"{described.name}.pipeline", "pipeline")
+        return WholeRecording(_running([chain], threads, device)[0], name=described.name)
+
     from tertulia.binarize import BINARIZERS
     from tertulia.clustering import CLUSTERERS
     from tertulia.embedding import EMBEDDERS
@@ -152,10 +198,11 @@ def build(described: System, *, threads: int = 0) -> Any:
         "clustering": (CLUSTERERS, "clusterer"),
         "binarize": (BINARIZERS, "binarizer"),
     }
-    parts = {
-        key: _threaded(part(family, getattr(described, key), f"{described.name}.{key}", kind), threads)
+    made = [
+        part(family, getattr(described, key), f"{described.name}.{key}", kind)
         for key, (family, kind) in families.items()
-    }
+    ]
+    parts = dict(zip(families, _running(made, threads, device), strict=True))
     return Diarizer(
         segmenter=parts["segmentation"],
         embedder=parts["embedding"],
@@ -166,7 +213,17 @@ def build(described: System, *, threads: int = 0) -> Any:
     )
 
 
-def _threaded(piece: Any, threads: int) -> Any:
-    """Give a part that runs a network its number of threads."""
-    runs = any(f.name == "threads" for f in dataclasses.fields(piece))
-    return dataclasses.replace(piece, threads=threads) if runs and threads else piece
+def _running(parts: list[Any], threads: int, device: str) -> list[Any]:
+    """Tell the parts that run a network with how many threads and where.
+
+    Raises:
+        UsageError: when none of them can run there.
+    """
+    keys = [{f.name for f in dataclasses.fields(part)} for part in parts]
+    if device != "cpu" and not any("device" in own for own in keys):
+        raise UsageError(f"nothing in this system can compute on {device}; there is: cpu")
+    wanted = {**({"threads": threads} if threads else {}), **({"device": device} if device != "cpu" else {})}
+    return [
+        dataclasses.replace(part, **{key: value for key, value in wanted.items() if key in own})
+        for part, own in zip(parts, keys, strict=True)
+    ]
