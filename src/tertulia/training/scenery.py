@@ -1,0 +1,160 @@
+"""Strips of scenes: speech, music, noise and silence after one another, with the class of every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from tertulia.segmentation.scenes import CLASSES
+from tertulia.simulation.sounds import ColouredNoise, decibels, rms, speech_of
+from tertulia.training.augment import Augmenter, at_speed, fitted
+from tertulia.training.pack import Pack
+from tertulia.training.tunes import tune
+
+__all__ = ["Levels", "Material", "Scenery"]
+
+Samples = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+_RATE = 16_000
+_FRAME = 160  # samples
+_FADE = 160  # samples at both ends of every sound
+_SAFE = 0.05  # root mean square at which speech is augmented: its peaks stay below full scale
+_SPEEDS = (0.65, 1.5)
+_TILT = 0.9  # of a first-order filter, at most: what recording and rooms do to the colour of a sound
+_SHARES = {"silence": 0.15, "speech": 0.3, "music": 0.2, "noise": 0.15, "speech over music": 0.2}
+_LENGTHS = (0.4, 6.0)  # seconds of a scene
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels in dB: of speech and of the background in the file, of the rest relative to the speech.
+
+    Background is what silence sounds like: never as loud as noise that counts as such, and always
+    `clear` dB below the speech.
+    """
+
+    speech: tuple[float, float] = (-42.0, -16.0)
+    music: tuple[float, float] = (-12.0, 4.0)
+    music_under: tuple[float, float] = (-14.0, 0.0)
+    noise: tuple[float, float] = (-10.0, 4.0)
+    noise_under: tuple[float, float] = (-30.0, -6.0)
+    background: tuple[float, float] = (-90.0, -58.0)
+    clear: float = 20.0
+
+
+class Material:
+    """Sound of each kind, of unit power, without end.
+
+    Args:
+        speech, music, noise: decoded files.
+        tunes: pieces of made-up music to choose from, beside the tracks.
+        seconds: of a piece of them.
+        seed: of them.
+    """
+
+    def __init__(self, speech: Pack, music: Pack, noise: Pack, tunes: int, seconds: float, seed: int) -> None:
+        self._speech, self._tracks, self._noise = speech, music, noise
+        rng = np.random.default_rng([seed, 2])
+        self._tunes = [tune(seconds, _RATE, rng) for _ in range(tunes)]
+
+    def speech(self, count: int, rng: Generator) -> Samples:
+        """Utterances after one another without pause, (count,)."""
+        parts, missing = [np.zeros(0, np.float32)], count
+        while missing > 0:
+            part = _level(speech_of(self._speech.read(int(rng.integers(len(self._speech)))), _RATE))
+            parts.append(part)
+            missing -= len(part)
+        return np.concatenate(parts)[:count]
+
+    def music(self, count: int, rng: Generator) -> Samples:
+        """A stretch of a track at some speed, or of a tune, (count,)."""
+        if self._tunes and rng.random() < 0.6:
+            whole = self._tunes[int(rng.integers(len(self._tunes)))]
+        else:
+            lengths = np.diff(self._tracks.bounds, axis=1)[:, 0]
+            piece = int(rng.choice(len(lengths), p=lengths / lengths.sum()))
+            wanted = int(count * _SPEEDS[1]) + 1
+            start = int(rng.integers(max(1, self._tracks.length(piece) - wanted)))
+            whole = at_speed(self._tracks.read(piece, start, wanted), rng.uniform(*_SPEEDS), _RATE)
+        return _level(_tilted(fitted(whole, count, rng), rng))
+
+    def noise(self, count: int, rng: Generator) -> Samples:
+        """A clip without its silence, or coloured noise, (count,)."""
+        if rng.random() < 0.1:
+            return _level(ColouredNoise(rng.uniform(0, 2), _RATE, rng).take(count))
+        clip = speech_of(self._noise.read(int(rng.integers(len(self._noise)))), _RATE)
+        return _level(_tilted(fitted(clip, count, rng), rng))
+
+
+class Scenery:
+    """Draws examples.
+
+    Args:
+        material: what they are made of.
+        levels: how loud that is.
+        augment: what is done to all speech of an example.
+        frames: how many frames of 10 ms an example has.
+    """
+
+    def __init__(self, material: Material, levels: Levels, augment: Augmenter, frames: int) -> None:
+        self._material, self._levels, self._augment, self._frames = material, levels, augment, frames
+
+    def __call__(self, rng: Generator) -> tuple[Samples, Labels]:
+        """Make an example: samples (160 · frames,) and the class of every frame (frames,)."""
+        levels, count = self._levels, self._frames * _FRAME
+        speech, rest = np.zeros(count, np.float32), np.zeros(count, np.float32)
+        labels = np.empty(self._frames, np.int64)
+        first = 0
+        while first < self._frames:
+            scene = str(rng.choice(list(_SHARES), p=list(_SHARES.values())))
+            frames = min(round(rng.uniform(*_LENGTHS) * 100), self._frames - first)
+            here, n = slice(first * _FRAME, (first + frames) * _FRAME), frames * _FRAME
+            if "speech" in scene:
+                speech[here] = _faded(self._material.speech(n, rng))
+            if scene == "speech" and rng.random() < 0.3:
+                rest[here] += _faded(self._material.noise(n, rng)) * _gain(levels.noise_under, rng)
+            if "music" in scene:
+                under = levels.music_under if "speech" in scene else levels.music
+                rest[here] += _faded(self._material.music(n, rng)) * _gain(under, rng)
+            if scene == "noise":
+                rest[here] += _faded(self._material.noise(n, rng)) * _gain(levels.noise, rng)
+            labels[first : first + frames] = CLASSES.index(scene)
+            first += frames
+        heard = rms(speech[np.repeat(speech.reshape(-1, _FRAME).any(axis=1), _FRAME)]) or 1.0
+        scale = np.float32(_SAFE / heard)
+        mixed = self._augment(speech * scale, rng) / np.float32(_SAFE) + rest
+        level = rng.uniform(*levels.speech)
+        floor = min(rng.uniform(*levels.background), level - levels.clear)
+        mixed *= np.float32(decibels(level))
+        mixed += ColouredNoise(rng.uniform(0, 2), _RATE, rng).take(count) * np.float32(decibels(floor))
+        return np.clip(mixed, -1, 1), labels
+
+
+def _tilted(samples: Samples, rng: Generator) -> Samples:
+    """Make a sound darker or brighter."""
+    tilted = samples.copy()
+    tilted[1:] += np.float32(rng.uniform(-_TILT, _TILT)) * samples[:-1]
+    return tilted
+
+
+def _level(samples: Samples) -> Samples:
+    level = rms(samples)
+    return samples / np.float32(level) if level > 0 else samples
+
+
+def _gain(levels: tuple[float, float], rng: Generator) -> np.float32:
+    return np.float32(decibels(rng.uniform(*levels)))
+
+
+def _faded(samples: Samples) -> Samples:
+    """Let a sound begin and end without a click."""
+    fade = min(_FADE, len(samples) // 2)
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    faded = samples.copy()
+    faded[:fade] *= ramp
+    faded[len(faded) - fade :] *= ramp[::-1]
+    return faded

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from tertulia.audio import Waveform, write_wav  # noqa: E402
+from tertulia.errors import InputError, UsageError  # noqa: E402
+from tertulia.features import fbank  # noqa: E402
+from tertulia.inference import Network  # noqa: E402
+from tertulia.networks.crdnn import CRDNN  # noqa: E402
+from tertulia.networks.scenes import SceneNet  # noqa: E402
+from tertulia.segmentation.scenes import CLASSES  # noqa: E402
+from tertulia.training import make_task  # noqa: E402
+from tertulia.training.recipe import Recipe  # noqa: E402
+from tertulia.training.sounds import f1  # noqa: E402
+from tertulia.training.tunes import tune  # noqa: E402
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Speech is a buzz, music two tones, noise is noise; each once for training and once for the test."""
+    folder = tmp_path_factory.mktemp("sounds")
+    time = np.arange(2 * RATE) / RATE
+    rng = np.random.default_rng(0)
+    sounds = {
+        "speech/ana/1.wav": np.sign(np.sin(2 * np.pi * 120 * time)),
+        "speech/ben/1.wav": np.sign(np.sin(2 * np.pi * 150 * time)),
+        "music/learnt.wav": np.sin(2 * np.pi * 660 * time) + np.sin(2 * np.pi * 880 * time),
+        "music/unheard.wav": np.sin(2 * np.pi * 700 * time) + np.sin(2 * np.pi * 900 * time),
+        "music/rag.wav": np.sin(2 * np.pi * 500 * time),
+        "noise/a.wav": rng.standard_normal(2 * RATE),
+        "noise/b.wav": rng.standard_normal(2 * RATE),
+    }
+    for name, samples in sounds.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        scaled = (0.2 * samples / np.abs(samples).max()).astype(np.float32)
+        write_wav(folder / name, Waveform(scaled[None], RATE))
+    (folder / "test.txt").write_text("ben\n")
+    return folder
+
+
+@pytest.fixture
+def recipe(folder):
+    data = {
+        "speech": str(folder / "speech"),
+        "music": str(folder / "music"),
+        "noise": str(folder / "noise"),
+        "test": str(folder / "test.txt"),
+        "music_test": ["unheard*"],
+        "music_left_out": ["rag*"],
+        "noise_test": ["b*"],
+        "window": 4.0,
+        "examples": 8,
+        "tests": 3,
+        "tunes": 2,
+    }
+    return Recipe(
+        name="small",
+        task="sounds",
+        seed=0,
+        data=data,
+        network={"name": "scenes", "bands": 40, "channels": 8, "dilations": [1, 2]},
+        loss={"targets": "scenes"},
+        optimizer={"name": "adam", "lr": 1e-3},
+        schedule={"name": "constant"},
+        loop={"epochs": 1, "batch": 4},
+    )
+
+
+@pytest.fixture
+def task(recipe, tmp_path):
+    return make_task(recipe, tmp_path, print)
+
+
+def test_examples_have_a_class_for_every_frame(task):
+    example = task.example(0, np.random.default_rng(0))
+    assert example["waveforms"].shape == (4 * RATE + 240,)
+    assert example["waveforms"].dtype == np.float32
+    assert example["labels"].shape == (400,)
+    assert set(example["labels"].tolist()) <= set(range(len(CLASSES)))
+    again = task.example(5, np.random.default_rng(0))
+    assert np.array_equal(example["waveforms"], again["waveforms"])
+
+
+def test_labels_say_what_is_heard(task):
+    """Silence is quiet, and the buzz of speech is there exactly where the labels say so."""
+    rng = np.random.default_rng(1)
+    quiet, other, buzz, rest = [], [], [], []
+    for number in range(20):
+        example = task.example(number, rng)
+        frames = example["waveforms"][120:-120].reshape(-1, 160)
+        labels, power = example["labels"], (frames**2).mean(axis=1)
+        inner = np.r_[False, (labels[1:-1] == labels[:-2]) & (labels[1:-1] == labels[2:]), False]  # no fades
+        quiet += power[inner & (labels == 0)].tolist()
+        other += power[inner & (labels > 0)].tolist()
+        spectrum = np.abs(np.fft.rfft(frames, 1600))[:, 12] ** 2 / (power + 1e-12)
+        spoken = np.isin(labels, [1, 4])
+        buzz += spectrum[inner & spoken].tolist()
+        rest += spectrum[inner & ~spoken].tolist()
+    assert np.quantile(quiet, 0.99) < np.quantile(other, 0.05)
+    assert np.median(buzz) > 5 * np.median(rest)
+
+
+def test_sides_share_nothing(task):
+    names = {key: packed.path.stem for key, packed in task.packs.items()}
+    assert len(set(names.values())) == len(names) == 6
+    kinds = ("speech", "music", "noise")
+    assert task.identity.keys() == {f"{kind} {side}" for kind in kinds for side in ("train", "test")}
+    assert len(task.packs["music", "train"]) == 1  # the rag is left out
+
+
+def test_the_test_stays_the_same(task):
+    model = task.model().eval()
+    with torch.no_grad():
+        first, second = task.evaluate(model), task.evaluate(model)
+    assert first == second
+    assert first.keys() == {"accuracy", *(f"f1_{name}" for name in CLASSES)}
+
+
+def test_it_learns_and_the_file_computes_the_same(task, tmp_path):
+    model = task.model()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    rng, losses = np.random.default_rng(0), []
+    examples = [task.example(0, rng) for _ in range(4)]
+    batch = {key: torch.from_numpy(np.stack([e[key] for e in examples])) for key in examples[0]}
+    for _ in range(10):
+        (loss,) = model(batch).values()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
+    about = task.finish(model.eval(), tmp_path, "small")
+    assert float(about["largest difference from torch"]) < 1e-3
+    samples = task.example(0, rng)["waveforms"]
+    features = fbank(samples[120:-120], 40)
+    found = Network(str(tmp_path / "small.onnx"))(features=features[None])
+    with torch.no_grad():
+        expected = model.logits(torch.from_numpy(samples)[None]).numpy()
+    # Run-time features see a mirror image beyond the ends of the recording, training sees silence.
+    assert np.abs(found - expected)[0, 20:-20].max() < 1e-2
+
+
+def test_speech_alone_can_be_the_target(recipe, tmp_path):
+    network = {"name": "crdnn", "bands": 40, "channels": 4, "hidden": 8, "layers": 1, "dense": 8}
+    task = make_task(replace(recipe, network=network, loss={"targets": "speech"}), tmp_path, print)
+    assert task.classes == ("rest", "speech")
+    assert set(task.example(0, np.random.default_rng(0))["labels"].tolist()) <= {0, 1}
+    about = task.finish(task.model().eval(), tmp_path, "crdnn")
+    assert "logits (batch, frames, 2)" in about["output"]
+
+
+@pytest.mark.parametrize("network", [SceneNet(40, 5, 8, (1, 2)), CRDNN(40, 2, 4, 8, 1, 8)])
+def test_a_class_for_every_frame(network):
+    network.eval()
+    for frames in (2, 10, 300):
+        assert network(torch.randn(2, frames, 40)).shape[:2] == (2, frames)
+
+
+def test_what_is_wrong_is_named(recipe, tmp_path):
+    for changes, error, message in [
+        ({"data": {**recipe.data, "speech": None}}, UsageError, r"data\.speech"),
+        ({"data": {**recipe.data, "music_test": ["none*"]}}, InputError, "there is no music to test on"),
+        ({"data": {**recipe.data, "noise_test": ["*"]}}, InputError, "there is no noise to train on"),
+        ({"data": {**recipe.data, "window": 0.5}}, UsageError, "window from 1 s"),
+        ({"loss": {"targets": "all"}}, UsageError, "targets"),
+        ({"network": {"name": "x"}}, UsageError, "unknown network 'x'"),
+    ]:
+        with pytest.raises(error, match=message):
+            make_task(replace(recipe, **changes), tmp_path, print)
+    without = {key: value for key, value in recipe.data.items() if key != "noise"}
+    with pytest.raises(UsageError, match=r"data\.noise is not set"):
+        make_task(replace(recipe, data=without), tmp_path, print)
+
+
+def test_f1_by_hand():
+    table = np.array([[3, 1, 0], [2, 4, 0], [0, 0, 0]])
+    assert f1(table) == [pytest.approx(6 / 9), pytest.approx(8 / 11), 1.0]
+
+
+def test_tunes_are_loud_and_never_twice_the_same():
+    rng = np.random.default_rng(0)
+    tunes = [tune(3.0, RATE, rng) for _ in range(6)]
+    for samples in tunes:
+        assert samples.shape == (3 * RATE,)
+        assert samples.dtype == np.float32
+        assert np.isfinite(samples).all()
+        assert np.abs(samples).max() == pytest.approx(1.0)
+        assert (np.abs(samples.reshape(-1, RATE // 2)).max(axis=1) > 0).all()
+    assert not np.array_equal(tunes[0], tunes[1])
