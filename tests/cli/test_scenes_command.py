@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tertulia.audio import Waveform, write_wav
+from tertulia.inference import WEIGHTS
+from tertulia.segmentation import scenes
+from tertulia.segmentation.scenes import CLASSES
+
+BUNDLED = (WEIGHTS / "scenes.onnx").exists()
+
+
+@pytest.fixture
+def talk(tmp_path):
+    write_wav(tmp_path / "talk.wav", Waveform(np.zeros((1, 48_000), np.float32), 16_000))
+    return tmp_path / "talk.wav"
+
+
+@pytest.fixture
+def tells(monkeypatch):
+    """Make the network say the same class always."""
+
+    def tell(name):
+        def probabilities(self, windows):
+            frames = round(windows.size / 160)
+            return np.tile(np.eye(5, dtype=np.float32)[CLASSES.index(name)], (len(windows), frames, 1))
+
+        monkeypatch.setattr(scenes.SceneSegmenter, "probabilities", probabilities)
+        monkeypatch.setattr(scenes.SceneSegmenter, "networks", {})
+        monkeypatch.setattr(scenes, "weights", lambda name: None)
+
+    return tell
+
+
+@pytest.mark.skipif(BUNDLED, reason="the weights are bundled")
+def test_without_weights_it_says_so(cli, talk):
+    outcome = cli("scenes", talk)
+    assert (outcome.code, outcome.stdout) == (4, "")
+    assert "no weights 'scenes'" in outcome.stderr
+
+
+@pytest.mark.parametrize(("name", "letter"), [("music", "m"), ("silence", "-"), ("speech over music", "ms")])
+def test_lines_as_audioseg_writes_them(cli, talk, tells, name, letter):
+    tells(name)
+    assert cli("scenes", talk).stdout == f"0.0000000 3.0000000 {letter}\n"
+
+
+def test_files_and_probabilities(cli, talk, tells, tmp_path):
+    tells("noise")
+    outcome = cli(
+        "scenes", talk, "-o", tmp_path / "o", "--format", "rttm,json", "--probabilities", tmp_path / "p"
+    )
+    assert (outcome.code, outcome.stdout) == (0, "")
+    assert "SPEAKER talk 1 0.000 3.000 <NA> <NA> n <NA> <NA>" in (tmp_path / "o" / "talk.rttm").read_text()
+    assert np.load(tmp_path / "p" / "talk.npy").shape == (300, 5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--change", "-1"], "change is a cost from zero"),
+        (["--presenter", "a.wav", "--enrolled", "Ana"], "not by both"),
+        (["--false-accept", "2"], "a rate of false accepts lies between 0 and 1"),
+        (["--channels", "split"], "channels are mix or a number"),
+        (["--format", "x"], "unknown format 'x'"),
+    ],
+)
+def test_wrong_options(cli, talk, tells, options, message):
+    tells("music")
+    outcome = cli("scenes", talk, *options)
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert message in outcome.stderr
+
+
+def test_a_presenter_who_cannot_be_heard(cli, talk, tells, tmp_path):
+    tells("music")
+    assert cli("scenes", talk, "--presenter", tmp_path / "no.wav").code == 3
