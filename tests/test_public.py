@@ -27,9 +27,9 @@ PUBLIC = [name for name in MODULES if not any(part.startswith("_") for part in n
 ORDER = """
 _version errors speakers
 timeline
-frames
+frames traits
 audio
-config inference features hub
+config inference features featurefiles mfcc gaussians hub
 segmentation
 embedding
 clustering
@@ -38,17 +38,20 @@ stitch
 binarize
 counting
 pipeline
+chains
+crossshow
 systems
 formats
 transcripts
 identity
+detection frontend separation
 streaming
 evaluation
 drawing
 networks
 simulation
-training
 corpora
+training
 comparison
 batch
 server

@@ -92,7 +92,7 @@ def test_a_report_is_refused_when_a_recording_fails(cli, data, tmp_path, fake_en
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--systems", "nobody"), 2, "unknown system 'nobody'; there is: default"),
+        (("--systems", "nobody"), 2, "unknown system 'nobody'; there is: alize-ehmm, best, default"),
         (("--systems", ","), 2, "nothing to compare"),
         (("--hyp", "theirs"), 2, "--hyp takes NAME=DIR; got 'theirs'"),
         (("--hyp", "x={hyp}", "--hyp", "x={hyp}"), 2, "--hyp x is given twice"),

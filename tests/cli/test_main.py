@@ -42,8 +42,8 @@ def test_the_help_of_diarize_lists_the_formats(cli):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "a command is needed; there is: compare, convert, corpus, diarize"),
-        (["diarise"], "unknown command 'diarise'; there is: compare, convert, corpus, diarize"),
+        ([], "a command is needed; there is: clips, cluster, compare, convert"),
+        (["diarise"], "unknown command 'diarise'; there is: clips, cluster, compare, convert"),
         (["--colour"], "unknown option '--colour'; there is: --help, --version"),
         (["evaluate", "a.rttm"], "Missing argument 'HYP'; see 'tertulia evaluate --help'"),
         (["diarize", "a.wav", "--format"], "'--format' requires an argument"),

@@ -15,7 +15,30 @@ import typer.core
 import typer.main
 
 from tertulia._version import __version__
-from tertulia.cli import compare, convert, corpus, diarize, evaluate, formats, plot, simulate, systems
+from tertulia.cli import (
+    clips,
+    cluster,
+    compare,
+    convert,
+    corpus,
+    crossshow,
+    diarize,
+    enroll,
+    evaluate,
+    formats,
+    identify,
+    link,
+    plot,
+    scenes,
+    segment,
+    separate,
+    simulate,
+    speakers,
+    systems,
+    train,
+    vad,
+    verify,
+)
 from tertulia.cli._terminal import discard_stdout, put, report, say, use_utf8
 from tertulia.errors import UsageError, unknown
 
@@ -31,6 +54,19 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "formats": formats.formats,
     "corpus": corpus.corpus,
     "simulate": simulate.simulate,
+    "crossshow": crossshow.crossshow,
+    "train": train.train,
+    "vad": vad.vad,
+    "segment": segment.segment,
+    "cluster": cluster.cluster,
+    "enroll": enroll.enroll,
+    "identify": identify.identify,
+    "verify": verify.verify,
+    "link": link.link,
+    "speakers": speakers.speakers,
+    "clips": clips.clips,
+    "separate": separate.separate,
+    "scenes": scenes.scenes,
 }
 
 INTERRUPTED = 130
