@@ -28,8 +28,8 @@ from tertulia.evaluation import FileScore, score_file
 from tertulia.speakers import ANY
 
 GRID = {
-    "threshold": (0.5, 0.54, 0.58, 0.62, 0.66, 0.7),
-    "smallest_share": (0.002, 0.004, 0.006, 0.01, 0.02),
+    "threshold": (0.5, 0.54, 0.58, 0.6, 0.62, 0.64, 0.66, 0.7),
+    "smallest_share": (0.004, 0.006, 0.008, 0.01, 0.02),
 }
 Setting = tuple[float, ...]
 
