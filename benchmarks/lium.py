@@ -1,4 +1,4 @@
-"""Accuracy of the LIUM family: each recording by itself, and a collection in which people come back.
+"""Accuracy of the LIUM family and ALIZÉ: each recording alone, and a collection in which people return.
 
     python benchmarks/lium.py ../shared/data
 
@@ -30,7 +30,7 @@ from tertulia.pipeline import Diarizer
 from tertulia.simulation import Simulation, Simulator, read_voices
 from tertulia.speakers import ANY
 
-SYSTEMS = ("lium-bic", "lium-clr", "lium-ilp", "lium-ilp-neural", "default")
+SYSTEMS = ("lium-bic", "lium-clr", "lium-ilp", "lium-ilp-neural", "alize-ehmm", "default")
 ROUNDS = 20  # random labellings
 UTTERANCES = 10  # that a person of the collection needs at least
 HEADINGS = ["system", "DER", "missed", "false alarm", "confusion", "confusion, count given"]
@@ -84,6 +84,8 @@ def load(name: str) -> HeardDiarizer | HeardRecording:
     loaded = tertulia.load("lium-clr" if name == "lium-bic" else name)
     if isinstance(loaded, Diarizer):
         return HeardDiarizer(**{f.name: getattr(loaded, f.name) for f in fields(loaded)})
+    if not isinstance(loaded.chain, LIUMChain):
+        return HeardRecording(loaded.chain, name)
     chain = HeardChain(**{f.name: getattr(loaded.chain, f.name) for f in fields(loaded.chain)})
     if name == "lium-bic":
         chain = replace(chain, clustering="bic", threshold=BIC)
@@ -175,7 +177,7 @@ def main() -> None:
     print("|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         references = collection(options.data, Path(folder))
-        for name in (name for name in names if name != "default"):
+        for name in (name for name in names if name.startswith("lium")):
             print(crossed(name, recordings(Path(folder)), references), flush=True)
 
 

@@ -27,24 +27,31 @@ _HOP = 0.05  # seconds between two places where a change may be
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """How unlike what is before and after each place is: `places` in seconds and `values`, (places,) each."""
+    """How unlike what is before and after each place is.
+
+    Attributes:
+        places: seconds, rising evenly, (places,).
+        values: distances, (places,).
+    """
 
     places: Array
     values: Array
 
     def maxima(self, threshold: float, apart: float) -> Array:
-        """Places whose value is above the threshold and the highest within `apart` seconds, (changes,).
+        """Places of the maxima above the threshold, the highest within `apart` seconds, (changes,).
 
-        Of equal values the earliest counts, so a curve that is level has no more than one maximum in `apart`
-        seconds.
+        A maximum is higher than what is on both sides of it, where the ends of the curve have nothing beside
+        them. A level top is one maximum, at its middle.
         """
-        taken: list[float] = []
-        for place, value in sorted(zip(self.places, self.values, strict=True), key=lambda pair: -pair[1]):
-            if value <= threshold:
-                break
-            if all(abs(place - other) >= apart for other in taken):
-                taken.append(float(place))
-        return np.array(sorted(taken))
+        from scipy.signal import find_peaks
+
+        step = (self.places[-1] - self.places[0]) / (len(self.places) - 1) if len(self.places) > 1 else 1.0
+        # find_peaks sees no maximum at the ends of the curve unless something lower is beyond.
+        curve = np.concatenate([[-np.inf], self.values, [-np.inf]])
+        least = np.nextafter(threshold, np.inf)  # find_peaks takes the height itself
+        # A hair off, so that rounding does not add a place to the distance.
+        peaks, _ = find_peaks(curve, height=least, distance=max(1.0, apart / step - 1e-6))
+        return np.asarray(self.places[peaks - 1])
 
 
 class ChangeMethod(Protocol):
@@ -161,8 +168,10 @@ class CosineChanges:
         span = max(1, round(self.width / features.step))
         vectors = features.values.astype(np.float64)
         lengths = np.linalg.norm(vectors, axis=1)
-        pairs = np.maximum(lengths[:-span] * lengths[span:], 1e-12)
-        alike = (vectors[:-span] * vectors[span:]).sum(axis=1) / pairs
+        pairs = lengths[:-span] * lengths[span:]
+        product = (vectors[:-span] * vectors[span:]).sum(axis=1)
+        # Where a voice is unknown, nothing speaks for a change.
+        alike = np.where(pairs > 0, product / np.where(pairs > 0, pairs, 1.0), 1.0)
         # The middles of the two windows, and half a window between them on either side of the place.
         places = (np.arange(len(alike)) + (span + 1) / 2) * features.step
         return Curve(np.asarray(places), np.asarray(1 - alike))
