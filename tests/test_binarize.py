@@ -187,3 +187,13 @@ def test_a_recording_without_frames(kind):
     assert kind()(empty).shape == (0, 2)
     assert kind()(empty, 1).shape == (0, 2)
     assert kind().timeline(np.zeros(0, dtype=bool), TENTH) == Timeline()
+
+
+def test_padding_widens_turns_before_short_ones_are_dropped():
+    mask = np.array([0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1], bool)
+    padded = Hysteresis(pad_onset=0.1, pad_offset=0.2).timeline(mask, TENTH)
+    np.testing.assert_allclose(padded.bounds, [[0.2, 0.6], [0.8, 1.3]], atol=1e-9)
+    joined = Hysteresis(pad_onset=0.3, pad_offset=0.3, min_duration_on=0.5).timeline(mask, TENTH)
+    np.testing.assert_allclose(joined.bounds, [[0.0, 1.4]], atol=1e-9)
+    with pytest.raises(ValueError, match="pad"):
+        Hysteresis(pad_onset=-0.1)

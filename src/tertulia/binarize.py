@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -36,18 +36,26 @@ class _Durations:
     Args:
         min_duration_on: shorter turns are dropped.
         min_duration_off: shorter pauses are filled.
+        pad_onset: by how much turns begin earlier than their first frame.
+        pad_offset: by how much they end later than their last one.
     """
 
     min_duration_on: float = 0.0
     min_duration_off: float = 0.0
+    pad_onset: float = field(default=0.0, kw_only=True)
+    pad_offset: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.min_duration_on < 0 or self.min_duration_off < 0:
-            raise ValueError("min_duration_on and min_duration_off are seconds from zero")
+        if min(self.min_duration_on, self.min_duration_off, self.pad_onset, self.pad_offset) < 0:
+            raise ValueError("min_duration_on, min_duration_off and pad_… are seconds from zero")
 
     def timeline(self, mask: Mask, grid: Grid) -> Timeline:
         """Turn the frames of one speaker, (frames,), into turns of sensible lengths."""
-        turns = grid.timeline(mask).without_gaps_under(self.min_duration_off)
+        turns = grid.timeline(mask)
+        if self.pad_onset or self.pad_offset:
+            bounds = turns.bounds + np.array([-self.pad_onset, self.pad_offset])
+            turns = Timeline.from_bounds(np.maximum(bounds, 0.0))
+        turns = turns.without_gaps_under(self.min_duration_off)
         return turns.without_segments_under(self.min_duration_on)
 
 

@@ -27,7 +27,7 @@ from tertulia.speakers import ANY, Speakers
 from tertulia.stitch import Stitched, stitch
 from tertulia.timeline import Diarization, Provenance, Segment, Timeline
 
-__all__ = ["Diarizer", "Pipeline", "Progress", "Report", "Sliding"]
+__all__ = ["Diarizer", "Pipeline", "Progress", "Report", "Sliding", "mean_scores"]
 
 Samples = NDArray[np.float32]
 T = TypeVar("T")
@@ -184,7 +184,7 @@ class Diarizer:
         }
         return Diarization(
             {name: turns[k] for k, name in names.items()},
-            confidence={name: _confidence(turns[k], scores[:, k], grid) for k, name in names.items()},
+            confidence={name: mean_scores(turns[k], scores[:, k], grid) for k, name in names.items()},
             # Pauses that were filled may hold somebody else's turn.
             exclusive=Diarization({name: alone[k] for k, name in names.items()}, **about).exclusive(),
             **about,
@@ -266,7 +266,7 @@ def _mono(recording: Recording) -> Iterator[Samples]:
     return (block[0] for block in recording)
 
 
-def _confidence(turns: Timeline, scores: NDArray[np.float32], grid: Grid) -> NDArray[np.float64]:
+def mean_scores(turns: Timeline, scores: NDArray[np.float32], grid: Grid) -> NDArray[np.float64]:
     """Mean score over each turn, scores (frames,) → (turns,)."""
     total = np.concatenate([[0.0], np.cumsum(scores, dtype=np.float64)])
     first = np.clip(np.rint((turns.bounds[:, 0] - grid.start) / grid.step), 0, len(scores)).astype(int)

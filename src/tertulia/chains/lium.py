@@ -137,7 +137,7 @@ class LIUMChain:
         found = show.found(partition.labels)
         stage(1.0)
         turns, traits = zip(*found.values(), strict=True) if found else ((), ())
-        return Found(turns, traits, partition.messages)
+        return Found(turns, traits, messages=partition.messages)
 
     def listen(self, features: Features, speakers: Speakers, stage: Stage = lambda _: None) -> Show:
         """Go through all stages but the last: clusters of one person each, at least as many as speakers."""

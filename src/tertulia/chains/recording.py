@@ -41,18 +41,23 @@ class Found:
     Attributes:
         turns: timelines of the speakers in any order; those without speech do not count.
         traits: gender and band of each, or nothing at all.
+        confidence: of each turn of each speaker, (turns,), or nothing at all.
+        exclusive: their timelines when only one person may speak at a time, or nothing at all.
         messages: what did not go as asked for, for the provenance.
     """
 
     turns: Sequence[Timeline]
     traits: Sequence[Traits] = ()
+    confidence: Sequence[NDArray[np.float64]] = ()
+    exclusive: Sequence[Timeline] = ()
     messages: tuple[str, ...] = ()
 
 
 class Chain(Protocol):
     """Finds the speakers in the features of a whole recording; a frozen dataclass of settings.
 
-    It may have a property `models`: name of each bundled model → sha256 of its file, for the provenance.
+    It may have a property `models`: name of each bundled model → sha256 of its file, for the provenance; and
+    a method `hear`, called like `cepstra`, when it wants other features than those.
     """
 
     def __call__(self, features: Features, speakers: Speakers, stage: Stage) -> Found:
@@ -89,13 +94,14 @@ class WholeRecording:
 
         A path may also lead to a file of features (see `tertulia.featurefiles`), which are taken as they are.
         """
-        if isinstance(source, str | Path) and is_feature_file(source):
+        hear = getattr(self.chain, "hear", None)
+        if hear is None and isinstance(source, str | Path) and is_feature_file(source):
             uri = Path(name or source).stem
             return self.diarize(read(source), speakers, uri=uri, progress=progress)
         if channels == "split":
             return self._split(source, speakers, progress, name)
         with open_audio(source, sample_rate=_SAMPLE_RATE, channels=channels, name=name) as recording:
-            features, seconds = cepstra(recording, progress)
+            features, seconds = (hear or cepstra)(recording, progress)
             return self.diarize(
                 features,
                 speakers,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tertulia.errors import unknown
+from tertulia.training.endtoend import EndToEndTask
 from tertulia.training.recipe import Recipe, read_recipe
 from tertulia.training.run import train
 from tertulia.training.segmentation import SegmentationTask
@@ -24,6 +25,7 @@ __all__ = ["TASKS", "Model", "Recipe", "Task", "make_task", "read_recipe", "trai
 TASKS: dict[str, Callable[..., Any]] = {
     "segmentation": SegmentationTask,
     "separation": SeparationTask,
+    "sortformer": EndToEndTask,
     "sounds": SoundTask,
     "speakers": SpeakerTask,
 }

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from tertulia.training.task import Staged
+
 if TYPE_CHECKING:
-    from tertulia.training.task import Task
+    from tertulia.training.task import Examples, Task
 
 __all__ = ["Batch", "batches", "steps_of"]
 
@@ -22,8 +24,9 @@ class _Epoch(Dataset[Batch]):
     """Batch `i` of an epoch; each example has a generator of its own."""
 
     def __init__(self, task: Task, seed: int, epoch: int, size: int) -> None:
-        self._task, self._seed, self._epoch, self._size = task, seed, epoch, size
-        self._order = task.order(np.random.default_rng([seed, epoch]))
+        self._task: Examples = task.stage(epoch) if isinstance(task, Staged) else task
+        self._seed, self._epoch, self._size = seed, epoch, size
+        self._order = self._task.order(np.random.default_rng([seed, epoch]))
 
     def __len__(self) -> int:
         return steps_of(len(self._order), self._size)

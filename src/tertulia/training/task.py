@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ["Model", "Task"]
+__all__ = ["Examples", "Model", "Staged", "Task"]
 
 
 class Model(nn.Module):
@@ -28,18 +28,22 @@ class Model(nn.Module):
         raise NotImplementedError
 
 
-class Task(Protocol):
-    """Examples, a model, figures, and a file in the end."""
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What tells the data of a run from other data; a run goes on only with the same."""
+class Examples(Protocol):
+    """What an epoch is made of."""
 
     def order(self, rng: Generator) -> NDArray[np.intp]:
         """Return the numbers of the examples of an epoch, (examples,), in the order they are used."""
 
     def example(self, number: int, rng: Generator) -> dict[str, NDArray[Any]]:
-        """Make an example; arrays by name, of the same shapes for all examples."""
+        """Make an example; arrays by name, of the same shapes for all examples of an epoch."""
+
+
+class Task(Examples, Protocol):
+    """Examples, a model, figures, and a file in the end."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells the data of a run from other data; a run goes on only with the same."""
 
     def model(self) -> Model:
         """Make the model as it is before training."""
@@ -49,3 +53,11 @@ class Task(Protocol):
 
     def finish(self, model: Any, folder: Path, name: str) -> dict[str, Any]:
         """Write ONNX files whose names begin with `name`; returns rows of their card, figures included."""
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A task with a curriculum."""
+
+    def stage(self, epoch: int) -> Examples:
+        """Return the examples of an epoch, counted from 0."""

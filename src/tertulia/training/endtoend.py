@@ -1,0 +1,182 @@
+"""Task `sortformer`: who is active every 0.08 s, learnt from conversations mixed on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from tertulia.config import from_table, part
+from tertulia.errors import UsageError
+from tertulia.evaluation import DiarizationError
+from tertulia.frames import Grid
+from tertulia.simulation.sounds import audio_files
+from tertulia.training.augment import Augmentation, Augmenter
+from tertulia.training.cast import FRAME, Data, chosen_utterances, sides, templates
+from tertulia.training.conversations import Conversations, Rooms
+from tertulia.training.pack import pack
+from tertulia.training.recipe import Recipe
+from tertulia.training.sortformer import EndToEndModel, Loss, SortformerSettings, export_sortformer
+from tertulia.training.task import Examples
+from tertulia.training.windows import activity, window_errors
+
+__all__ = ["EndToEndTask"]
+
+_RATE = 16_000
+_AROUND = 120  # samples by which a window of 25 ms reaches beyond its step of 10 ms
+_TEST = 1 << 34  # numbers of test examples begin here
+_HALF = 0.5  # probability from which somebody is active when measuring
+
+
+NETWORKS: dict[str, type] = {"sortformer": SortformerSettings}
+
+
+class EndToEndTask:
+    """Conversations in, activity of their speakers out.
+
+    Args:
+        recipe: its tables are those of `Data`, `Loss` and `Augmentation`, whose rooms have a place for every
+            speaker; `network` names one of `NETWORKS` and goes on with what that takes.
+        cache: folder for decoded sound.
+        report: told what is left out.
+    """
+
+    def __init__(self, recipe: Recipe, cache: Path, report: Callable[[str], None]) -> None:
+        name = recipe.name
+        self.data = from_table(Data, recipe.data, f"{name}.data")
+        self.network = part(NETWORKS, recipe.network, f"{name}.network", "network")
+        self.loss = from_table(Loss, recipe.loss, f"{name}.loss")
+        augmentation = from_table(Augmentation, recipe.augmentation, f"{name}.augmentation")
+        most = max(row[2] for row in self.data.curriculum)
+        if most > self.network.speakers:
+            raise UsageError(f"{name}.data.curriculum has {most} speakers, network.speakers fewer")
+        for key in ("speech", "test"):
+            if getattr(self.data, key) is None:
+                raise UsageError(f"{name}.data.{key} is not set: --data {key}=PATH")
+        utterances = chosen_utterances(self.data)
+        self._pack = pack([(u.path, u.start, u.end) for u in utterances], cache, report=report)
+        noise = None
+        if self.data.noise is not None:
+            noise = pack(
+                [(path, 0.0, None) for path in audio_files(Path(self.data.noise))], cache, report=report
+            )
+        self._noise = noise
+        without_rooms = dataclasses.replace(augmentation, rooms=0.0)
+        self._augment = Augmenter(without_rooms, noise, None, _RATE, recipe.seed)
+        rooms = Rooms(augmentation.responses, most, _RATE, recipe.seed) if augmentation.rooms else None
+        turns = templates(self.data)
+        self.voices = {
+            side: {who: [i for i in mine if i not in self._pack.bad] for who, mine in people.items()}
+            for side, people in sides(utterances, self.data, most).items()
+        }
+        self._sides = {
+            side: Conversations(self._pack, people, rooms, augmentation.rooms, turns)
+            for side, people in self.voices.items()
+        }
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Files in a few digits."""
+        return {"sound": self._pack.digest, "noise": None if self._noise is None else self._noise.digest}
+
+    # ── examples ─────────────────────────────────────────────────────────────────────────────────────
+
+    def stage(self, epoch: int) -> Examples:
+        """Return the examples of an epoch, as the curriculum has them."""
+        _, low, high, seconds = max(row for row in self.data.curriculum if row[0] <= epoch)
+        return _Stage(self, (low, high), seconds)
+
+    def order(self, rng: Generator) -> NDArray[np.intp]:
+        """Those of the first epoch."""
+        return self.stage(0).order(rng)
+
+    def example(self, number: int, rng: Generator) -> dict[str, NDArray[Any]]:
+        """One of the first epoch."""
+        return self.stage(0).example(number, rng)
+
+    def mixed(
+        self, side: str, speakers: tuple[int, int], seconds: float, rng: Generator
+    ) -> dict[str, NDArray[Any]]:
+        """A conversation: `waveforms` (samples,), padded by what windows reach, `targets` (frames, S)."""
+        frames = Grid(FRAME).count(seconds)
+        samples, reference = self._sides[side](speakers, frames * FRAME, rng)
+        samples = np.pad(self._augment(samples, rng), _AROUND)
+        active = activity(reference, Grid(FRAME), frames)  # (frames, people)
+        targets = np.zeros((frames, self.network.speakers), np.float32)
+        targets[:, : active.shape[1]] = active
+        return {"waveforms": samples, "targets": targets}
+
+    # ── model ────────────────────────────────────────────────────────────────────────────────────────
+
+    def model(self) -> EndToEndModel:
+        """A new network."""
+        return EndToEndModel(self.network(), self.loss)
+
+    @cached_property
+    def _tests(self) -> list[dict[str, NDArray[Any]]]:
+        _, low, high, seconds = self.data.curriculum[-1]
+        people = [low + number % (high - low + 1) for number in range(self.data.tests)]
+        return [
+            self.mixed("test", (count, count), seconds, np.random.default_rng(_TEST + number))
+            for number, count in enumerate(people)
+        ]
+
+    def errors(self, model: EndToEndModel) -> dict[int, DiarizationError]:
+        """Errors on the test, number of speakers → their sum; frames at a half, speakers mapped at best."""
+        device, found = next(model.parameters()).device, dict[int, DiarizationError]()
+        for example in self._tests:
+            with torch.no_grad():
+                logits = model.logits(torch.from_numpy(example["waveforms"])[None].to(device))[0]
+            active, there = logits.sigmoid().cpu().numpy() >= _HALF, example["targets"] > 0
+            people = int(there.any(axis=0).sum())
+            errors = window_errors(there, active, FRAME)
+            found[people] = found.get(people, DiarizationError()) + errors
+        return found
+
+    def evaluate(self, model: EndToEndModel) -> dict[str, float]:
+        """DER with its parts on conversations of people who are heard nowhere else."""
+        errors = sum(self.errors(model).values(), DiarizationError())
+        return {
+            "der": errors.der,
+            "false_alarm": errors.false_alarm_rate,
+            "missed": errors.missed_rate,
+            "confusion": errors.confusion_rate,
+        }
+
+    def finish(self, model: EndToEndModel, folder: Path, name: str) -> dict[str, Any]:
+        """Export both halves."""
+        errors = self.errors(model)
+        paths, worst = export_sortformer(model.network, folder, name)
+        hours = sum(self._pack.length(i) for mine in self.voices["train"].values() for i in mine) / (
+            _RATE * 3600
+        )
+        return {
+            "files": ", ".join(f"`{path.name}` ({path.stat().st_size} bytes)" for path in paths),
+            "network": f"Sortformer, {sum(p.numel() for p in model.network.parameters())} parameters",
+            "input": "Kaldi log-mel energies, 80 bands every 10 ms",
+            "output": f"activity of {self.network.speakers} speakers in order of arrival, every 0.08 s",
+            "data": f"{len(self.voices['train'])} speakers, {hours:.1f} h; "
+            f"test: {len(self.voices['test'])} other speakers, {self.data.tests} conversations",
+            "largest difference from torch": f"{worst:.1e}",
+        } | {f"DER on test conversations of {n}": f"{errors[n].der:.2%}" for n in sorted(errors)}
+
+
+class _Stage:
+    """Examples of an epoch."""
+
+    def __init__(self, task: EndToEndTask, speakers: tuple[int, int], seconds: float) -> None:
+        self._task, self._speakers, self._seconds = task, speakers, seconds
+
+    def order(self, rng: Generator) -> NDArray[np.intp]:
+        """Numbers that only tell examples apart: each is drawn."""
+        return rng.permutation(max(1, round(self._task.data.hours * 3600 / self._seconds)))
+
+    def example(self, number: int, rng: Generator) -> dict[str, NDArray[Any]]:  # noqa: ARG002
+        return self._task.mixed("train", self._speakers, self._seconds, rng)
