@@ -37,6 +37,36 @@ def test_against_the_definition():
     np.testing.assert_allclose(fbank(samples, centred=False), reference(samples), atol=2e-3)
 
 
+def kaldi(samples: np.ndarray, bands: int, rate: int, centred: bool, window: str) -> np.ndarray:
+    """Features by Kaldi's own code."""
+    kaldi = pytest.importorskip("kaldi_native_fbank")
+    options = kaldi.FbankOptions()
+    options.frame_opts.dither = 0
+    options.frame_opts.samp_freq = rate
+    options.frame_opts.snip_edges = not centred
+    options.frame_opts.window_type = window
+    options.mel_opts.num_bins = bands
+    extractor = kaldi.OnlineFbank(options)
+    extractor.accept_waveform(rate, samples)
+    extractor.input_finished()
+    frames = [extractor.get_frame(i) for i in range(extractor.num_frames_ready)]
+    return np.array(frames, np.float32).reshape(-1, bands)
+
+
+@pytest.mark.parametrize("window", ["povey", "hamming"])
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize(("bands", "rate"), [(80, 16_000), (24, 8_000), (40, 22_050)])
+def test_against_kaldi(bands, rate, centred, window):
+    lengths = (3 * rate, rate // 100, rate // 90, rate // 3)
+    for samples in (*map(noise, lengths), 1e-4 * noise(rate)):
+        got = fbank(samples, bands, rate, centred=centred, window=window)
+        np.testing.assert_allclose(got, kaldi(samples, bands, rate, centred, window), atol=1e-3)
+
+
+def test_speech_against_kaldi(sound):
+    np.testing.assert_allclose(fbank(sound), kaldi(sound, 80, RATE, True, "povey"), atol=1e-3)
+
+
 def test_centred_frames_are_where_they_say():
     samples = noise(RATE)
     centred, whole = fbank(samples), fbank(samples, centred=False)

@@ -183,7 +183,7 @@ def test_values_need_numpy_only():
 
 
 def test_parts_load_networks_only_when_they_run():
-    heavy = {"onnxruntime", "scipy", "soundfile", "soxr", "kaldi_native_fbank", "torch", "huggingface_hub"}
+    heavy = {"onnxruntime", "scipy", "soundfile", "soxr", "torch", "huggingface_hub"}
     assert not loaded_by("import tertulia; tertulia.load()") & heavy
 
 
