@@ -23,7 +23,7 @@ from tertulia.embedding import Voices
 from tertulia.errors import AudioError, UsageError
 from tertulia.evaluation import diarization_error
 from tertulia.frames import Grid
-from tertulia.inference import _cores
+from tertulia.inference import cores
 from tertulia.pipeline import Progress, Sliding
 from tertulia.segmentation import Activity
 
@@ -135,7 +135,7 @@ def test_a_result_survives_pickling_and_copying(result):
 def test_two_runs_and_any_number_of_threads(default, recording, result):
     """To the last byte of the file, which has three decimals; `default` takes a thread a core."""
     assert rttm(default(recording)) == rttm(result)
-    for threads in {1, 2} - {_cores()}:
+    for threads in {1, 2, 4} - {cores()}:
         assert rttm(tertulia.load(threads=threads)(recording)) == rttm(result)
 
 

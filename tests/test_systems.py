@@ -195,7 +195,13 @@ def test_impossible_numbers_of_threads(threads):
 def test_threads_of_the_file_stay_unless_given(tmp_path):
     path = written(tmp_path, FILE.replace("hop = 2", "threads = 3"))
     assert tertulia.load(path).segmenter.threads == 3
-    assert tertulia.load(path, threads=2).segmenter.threads == 2
+    assert tertulia.load(path, threads=8).segmenter.threads == 4, "half for each of two networks"
+
+
+@pytest.mark.parametrize(("threads", "each"), [(1, 1), (2, 1), (3, 1), (4, 2), (9, 4)])
+def test_two_networks_share_the_threads(threads, each):
+    built = tertulia.load(threads=threads)
+    assert (built.segmenter.threads, built.embedder.threads) == (each, each)
 
 
 @pytest.mark.parametrize(("quality", "name"), [(None, "default"), *systems.QUALITIES.items()])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tertulia.errors import MissingExtraError, ModelMissingError, unknown
 
-__all__ = ["Network", "weights"]
+__all__ = ["Network", "cores", "weights"]
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -102,7 +102,7 @@ def _open(path: Path, threads: int, device: str) -> Any:
 
     check_device(device)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or _cores()
+    options.intra_op_num_threads = threads or cores()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Buffers of the longest batch would otherwise be kept for every shape that was ever seen.
@@ -121,7 +121,7 @@ def _open(path: Path, threads: int, device: str) -> Any:
     return session
 
 
-def _cores() -> int:
+def cores() -> int:
     """Count the cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -301,6 +301,25 @@ def test_a_silent_decoder_is_killed():
     assert child._process.returncode is not None
 
 
+def test_a_decoder_that_gets_no_core_is_waited_for(monkeypatch):
+    waited = iter([0.0, 0.2, 0.5, *[60.0] * 99])
+    monkeypatch.setattr(Child, "_starved", lambda self: next(waited))
+    child = Child(script("import time; time.sleep(1.5); print('x')"), 0.5)
+    assert child.read(1) == b"x"
+    child.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="Linux tells")
+def test_waiting_for_a_core_is_told_from_sleeping():
+    sleeping = Child(script("import time; print('x', flush=True); time.sleep(30)"), 5)
+    assert sleeping.read(1) == b"x"
+    before = sleeping._starved()
+    time.sleep(0.3)
+    assert 0 <= before <= sleeping._starved() <= before + 0.2
+    sleeping.close()
+    assert sleeping._starved() == 0, "the process has gone"
+
+
 def test_a_slow_consumer_is_no_stall_and_the_lead_is_bounded():
     endless = script("import os\nwhile True: os.write(1, bytes(1 << 16))")
     child = Child(endless, 0.3)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -32,7 +33,8 @@ class Child:
 
     Args:
         command: what to run; it writes a WAV stream to its standard output.
-        stall_seconds: how long to wait for output that is wanted.
+        stall_seconds: how long to wait for output that is wanted; time in which the decoder was ready to run
+            and the machine had no core for it does not count.
     """
 
     def __init__(self, command: list[str], stall_seconds: float) -> None:
@@ -66,16 +68,30 @@ class Child:
             AudioError: when nothing comes for `stall_seconds`; the process is dead then.
         """
         if not self._rest and not self._ended:
-            try:
-                self._rest = memoryview(self._chunks.get(timeout=self._stall_seconds))
-            except queue.Empty:
-                self.close()
-                raise AudioError(
-                    f"cannot be decoded: the decoder gave nothing for {self._stall_seconds:g} s"
-                ) from None
+            self._rest = memoryview(self._next())
             self._ended = not self._rest
         taken, self._rest = self._rest[:size], self._rest[size:]
         return bytes(taken)
+
+    def _next(self) -> bytes:
+        """Wait for the next chunk; it is empty at the end."""
+        begin, starved = time.monotonic(), self._starved()
+        left = self._stall_seconds
+        while left > 0:
+            try:
+                return self._chunks.get(timeout=left)
+            except queue.Empty:
+                left = begin + self._stall_seconds + self._starved() - starved - time.monotonic()
+        self.close()
+        raise AudioError(f"cannot be decoded: the decoder gave nothing for {self._stall_seconds:g} s")
+
+    def _starved(self) -> float:
+        """Seconds in which the process waited for a core, 0 where the system does not tell."""
+        try:
+            # Nanoseconds on a core, and ready for one; see the kernel's sched-stats.rst.
+            return int(Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return 0.0
 
     def close(self) -> None:
         """End the process, if it still runs, and everything that belongs to it."""

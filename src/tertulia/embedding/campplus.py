@@ -99,7 +99,7 @@ class CAMPPlus(_Parts):
 
     margin = 1.0
     # Seconds of frames computed at once, about: bounds memory and the cost of the context matrices.
-    _chunk = 30.0
+    _chunk = 20.0
     # Frames that share a gate: 0.4 s, much less than the means behind it move in.
     _cell = 20
 

@@ -24,7 +24,7 @@ Array = NDArray[np.float32]
 
 # What the convolutions of the network look at: 991 samples, every 270 samples.
 _GRID = Grid.of_receptive_field(step=270 / 16_000, width=991 / 16_000)
-_BATCH = 8  # windows at once; more is not faster and takes 13 MB each
+_BATCH = 4  # windows at once; more is not faster and takes 13 MB each
 
 
 def powerset(speakers: int, together: int) -> NDArray[np.bool_]:
