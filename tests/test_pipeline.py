@@ -463,7 +463,7 @@ def test_parts_of_one_s_own_and_four_hours_of_sound_in_little_memory(default):
     assert result.duration == 4 * 3600.0
     assert result.speech.duration == pytest.approx(4 * 3600.0)
     assert result.provenance.system == "custom"
-    assert result.provenance.settings["sliding"] == {"least": 1, "shortest": 1.0, "batch": 64}
+    assert result.provenance.settings["sliding"] == {"least": 1, "shortest": 1.0, "batch": 16}
     assert result.provenance.models == {}
     assert peak < source.samples.nbytes
 

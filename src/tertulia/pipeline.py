@@ -76,7 +76,7 @@ class Sliding:
 
     least: int = 1
     shortest: float = 1.0
-    batch: int = 32
+    batch: int = 16
 
     def __post_init__(self) -> None:
         if self.least < 1 or self.batch < 1 or self.shortest <= 0:

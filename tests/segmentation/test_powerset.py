@@ -93,7 +93,7 @@ def test_what_a_window_holds_does_not_depend_on_its_neighbours(sound, activity, 
         default.segmenter(batch)
         for batch in slide([sound], 16_000, size=160_000, hop=80_000, batch=2, margin=32_000)
     ]
-    joined = Activity.join(alone)
+    joined = Activity.join(list(alone))
     assert [len(part) for part in alone] == [2, 2, 1]
     np.testing.assert_allclose(joined.scores, activity.scores, atol=1e-4)
     np.testing.assert_array_equal(joined.active, activity.active)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tertulia.audio.windows import Windows
-from tertulia.segmentation.activity import Activity
+from tertulia.segmentation.activity import Activity, joined
 
 __all__ = ["Embedder", "Voices", "unit"]
 
@@ -44,16 +43,13 @@ class Voices:
     piece: float
 
     @classmethod
-    def join(cls, parts: Sequence[Self]) -> Self:
-        """Put consecutive batches together."""
-        return cls(
-            np.concatenate([part.vectors for part in parts]),
-            np.concatenate([part.support for part in parts]),
-            np.concatenate([part.solo for part in parts]),
-            np.concatenate([part.present for part in parts]),
-            parts[0].hop,
-            parts[0].piece,
-        )
+    def join(cls, parts: list[Self]) -> Self:
+        """Put consecutive batches together; the list is emptied, see `joined`."""
+        hop, piece = parts[0].hop, parts[0].piece
+        columns = [[part.vectors, part.support, part.solo, part.present] for part in parts]
+        parts.clear()
+        vectors, support, solo, present = joined(columns)
+        return cls(vectors, support, solo, present, hop, piece)
 
     def __len__(self) -> int:
         return len(self.vectors)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from tertulia.audio.windows import Windows
 from tertulia.frames import Grid
 
-__all__ = ["Activity", "Segmenter"]
+__all__ = ["Activity", "Segmenter", "joined"]
 
 Array = NDArray[np.float32]
 
@@ -38,19 +37,33 @@ class Activity:
     hop: float
 
     @classmethod
-    def join(cls, parts: Sequence[Self]) -> Self:
-        """Put consecutive batches together."""
-        return cls(
-            np.concatenate([part.scores for part in parts]),
-            np.concatenate([part.active for part in parts]),
-            np.concatenate([part.solo for part in parts]),
-            np.concatenate([part.count for part in parts]),
-            parts[0].grid,
-            parts[0].hop,
-        )
+    def join(cls, parts: list[Self]) -> Self:
+        """Put consecutive batches together; the list is emptied, see `joined`."""
+        grid, hop = parts[0].grid, parts[0].hop
+        columns = [[part.scores, part.active, part.solo, part.count] for part in parts]
+        parts.clear()
+        scores, active, solo, count = joined(columns)
+        return cls(scores, active, solo, count, grid, hop)
 
     def __len__(self) -> int:
         return len(self.scores)
+
+
+def joined(rows: list[list[NDArray[Any]]]) -> list[NDArray[Any]]:
+    """Concatenate the arrays of rows, column by column.
+
+    The rows are emptied on the way: of hours of sound, nothing much is ever held twice.
+    """
+    columns = []
+    while rows[0]:
+        first, count = rows[0][0], sum(len(row[0]) for row in rows)
+        column, filled = np.empty((count, *first.shape[1:]), first.dtype), 0
+        for row in rows:
+            part = row.pop(0)
+            column[filled : filled + len(part)] = part
+            filled += len(part)
+        columns.append(column)
+    return columns
 
 
 class Segmenter(Protocol):
