@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from tertulia.comparison.parameters import count_parameters
-from tertulia.inference import weights
+from tertulia.comparison.parameters import bundled, count_parameters
+from tertulia.inference import WEIGHTS, weights
 
 
 def test_a_network_built_by_hand(tmp_path):
@@ -30,3 +31,15 @@ def test_a_bundled_network_agrees_with_onnx():
     graph = onnx.load(path).graph
     tensors = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute if a.HasField("t"))]
     assert count_parameters(path) == sum(math.prod(t.dims) for t in tensors if t.data_type == 1) > 1_000_000
+
+
+def test_arrays_count_but_for_what_is_no_weight(tmp_path):
+    path = tmp_path / "models.npz"
+    np.savez(path, means=np.zeros((4, 3), np.float16), shape=np.arange(5), names=np.array(["a", "b"]))
+    assert count_parameters(path) == 12
+
+
+def test_a_bundled_model_is_found_whatever_its_kind():
+    assert bundled("background") == WEIGHTS / "background.npz"
+    assert bundled("segmentation-3.0") == WEIGHTS / "segmentation-3.0.onnx"
+    assert bundled("nobody") is None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -8,9 +10,13 @@ import pytest
 
 from comparison.fake_systems import Fake, without_weights
 from tertulia import systems
+from tertulia.chains import LIUMChain
 from tertulia.comparison import Cache, Entrant, find_recordings, named_entrant, run
 from tertulia.comparison.cache import key_of
+from tertulia.comparison.parameters import count_parameters
+from tertulia.comparison.process import About, SystemProcess
 from tertulia.errors import ModelMissingError, OutputError, TertuliaError, UsageError
+from tertulia.inference import WEIGHTS
 
 
 @pytest.fixture
@@ -55,11 +61,34 @@ def test_another_setting_or_other_sound_is_another_run(data, log, cache):
     assert len(calls(log)) == 5
 
 
-def test_networks_and_version_are_part_of_the_key(data, monkeypatch):
+def test_models_defaults_and_version_are_part_of_the_key(data, monkeypatch):
     audio = find_recordings(data)[0].audio
-    keys = {key_of(audio, {}, {}), key_of(audio, {}, {"voice": "1f"}), key_of(audio, {}, {"voice": "2e"})}
+    abouts = [About(), About({"voice": "1f"}), About({"voice": "2e"}), About(settings={"chain": {"hop": 2}})]
+    keys = {key_of(audio, {}, about) for about in abouts}
     monkeypatch.setattr("tertulia.comparison.cache.__version__", "another")
-    assert len(keys | {key_of(audio, {}, {})}) == 4
+    assert len(keys | {key_of(audio, {}, About())}) == 5
+
+
+def test_what_a_system_is_made_of():
+    with SystemProcess("lium-clr", named_entrant("lium-clr").load) as system:
+        about = system.about
+    weights = WEIGHTS / "background.npz"
+    assert about.models == {"background": hashlib.sha256(weights.read_bytes()).hexdigest()}
+    assert about.parameters == count_parameters(weights) > 100_000
+    # One from the file of the system, one that the chain has by default.
+    assert about.settings["chain"]["clustering"] == "clr"
+    assert about.settings["chain"]["purity"] == LIUMChain.purity
+
+
+def test_the_runs_of_one_system_can_be_forgotten(data, log, cache):
+    def cached() -> list[int]:
+        entrants = [Entrant(name, partial(Fake, log)) for name in ("fake", "../other")]
+        return [run(entrant, find_recordings(data), cache).cached for entrant in entrants]
+
+    assert cached() == [0, 0]
+    assert len(list(cache.folder.iterdir())) == 2  # none beside it
+    shutil.rmtree(cache.folder / "fake")
+    assert cached() == [0, 2]
 
 
 def test_an_interrupted_comparison_goes_on_where_it_was(data, log, cache):
@@ -100,9 +129,9 @@ def test_missing_weights_keep_their_error(data, cache):
 @pytest.mark.parametrize("damage", ["", "[1]", '{"turns": [[0, 1]]}', "\udcff"])
 def test_a_damaged_cache_entry_counts_as_none(damage, tmp_path):
     cache = Cache(tmp_path)
-    (tmp_path / "ab").mkdir()
-    (tmp_path / "ab" / "abc.json").write_bytes(damage.encode(errors="surrogateescape"))
-    assert cache.get("abc") is None
+    (tmp_path / "fake").mkdir()
+    (tmp_path / "fake" / "abc.json").write_bytes(damage.encode(errors="surrogateescape"))
+    assert cache.get("fake", "abc") is None
 
 
 def test_a_cache_that_cannot_be_written_is_an_error(data, log, tmp_path):

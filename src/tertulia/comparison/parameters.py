@@ -1,8 +1,8 @@
-"""How many parameters an ONNX file holds, read from its wire format: ONNX Runtime does not tell.
+"""How many parameters a file of weights holds: arrays of NumPy, or ONNX, which ONNX Runtime does not tell of.
 
-Messages of `onnx.proto`, with the numbers of the fields that lead to tensors: ModelProto.graph 7;
-GraphProto.node 1, .initializer 5; NodeProto.attribute 5; AttributeProto.t 5, .g 6, .graphs 11;
-TensorProto.dims 1, .data_type 2.
+ONNX is read from its wire format. Messages of `onnx.proto`, with the numbers of the fields that lead to
+tensors: ModelProto.graph 7; GraphProto.node 1, .initializer 5; NodeProto.attribute 5; AttributeProto.t 5,
+.g 6, .graphs 11; TensorProto.dims 1, .data_type 2.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["count_parameters"]
+import numpy as np
+
+from tertulia.inference import WEIGHTS
+
+__all__ = ["bundled", "count_parameters"]
 
 # float, uint8, int8, float16, double, bfloat16: weights, quantised or not. The rest are shapes and indices.
 _WEIGHTS = {1, 2, 3, 10, 11, 16}
@@ -19,8 +23,20 @@ _WEIGHTS = {1, 2, 3, 10, 11, 16}
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
+def bundled(name: str) -> Path | None:
+    """Return the file of a bundled model, whatever its kind; None if there is none of that name."""
+    files = (WEIGHTS / f"{name}{suffix}" for suffix in (".onnx", ".npz"))
+    return next((path for path in files if path.is_file()), None)
+
+
 def count_parameters(path: Path) -> int:
-    """Count the numbers in all weight tensors of a network, those of its branches included."""
+    """Count the numbers in all weight tensors of a network, those of its branches included.
+
+    Of a file of arrays (`.npz`), those that are real numbers.
+    """
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            return sum(array.size for array in arrays.values() if array.dtype.kind == "f")
     model = memoryview(path.read_bytes())
     return sum(_graph(value) for field, value in _fields(model) if field == 7 and not isinstance(value, int))
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tertulia import errors
+from tertulia import config, errors
+from tertulia.comparison.parameters import bundled, count_parameters
 from tertulia.errors import TertuliaError
 
 __all__ = ["About", "Run", "SystemProcess"]
@@ -42,10 +43,17 @@ class Run:
 
 @dataclass(frozen=True)
 class About:
-    """The networks of a loaded system: name → checksum, and the number of their parameters."""
+    """What a loaded system is made of.
+
+    Attributes:
+        models: name of each network, or other model with weights → checksum of its file.
+        parameters: how many numbers those files hold.
+        settings: part → its settings, those included that the description of the system left as they are.
+    """
 
     models: Mapping[str, str] = field(default_factory=dict)
     parameters: int = 0
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class SystemProcess:
@@ -142,17 +150,23 @@ def _measured(system: Any, audio: Path, pipe: Connection) -> Run:
 
 
 def _about(system: Any) -> About:
-    """Look for networks in the parts of a system."""
-    from tertulia.comparison.parameters import count_parameters
-
-    parts = [getattr(system, f.name) for f in dataclasses.fields(system)] if _is_record(system) else []
-    networks = {n: net for part in (system, *parts) for n, net in getattr(part, "networks", {}).items()}
+    """Look for models and settings in the parts of a system."""
+    names = [f.name for f in dataclasses.fields(system)] if _is_record(system) else []
+    parts = {name: getattr(system, name) for name in names}
+    networks: dict[str, Any] = {}
+    models: dict[str, str] = {}
+    for part in (system, *parts.values()):
+        networks |= getattr(part, "networks", {})
+        models |= getattr(part, "models", {})
     for network in networks.values():
         _ = network.session  # opened here and not in the first recording's time
+    # Two names may be two views of one file.
+    files = {network.path for network in networks.values()}
+    files |= {path for path in map(bundled, models) if path is not None}
     return About(
-        {name: network.sha256 for name, network in networks.items()},
-        # Two names may be two views of one file.
-        sum(count_parameters(path) for path in {network.path for network in networks.values()}),
+        models | {name: network.sha256 for name, network in networks.items()},
+        sum(map(count_parameters, files)),
+        {name: config.settings(part) for name, part in parts.items() if _is_record(part)},
     )
 
 

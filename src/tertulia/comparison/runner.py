@@ -53,9 +53,11 @@ def named_entrant(system: str, threads: int | None = None) -> Entrant:
     from tertulia import systems
 
     described = systems.read(system)
-    settings = {**dataclasses.asdict(described), "threads": threads}
+    # Without what is empty, so that a new kind of table changes nothing for systems that do not have it.
+    tables = {key: value for key, value in dataclasses.asdict(described).items() if value}
+    settings = {**tables, "threads": threads}
     for words in ("name", "summary", "weights"):
-        del settings[words]
+        settings.pop(words, None)
     return Entrant(described.name, partial(tertulia.load, system, threads=threads), settings)
 
 
@@ -86,14 +88,14 @@ def run(
     with SystemProcess(entrant.name, entrant.load) as system:
         for index, recording in enumerate(recordings):
             try:
-                key = key_of(recording.audio, entrant.settings, system.about.models)
-                kept = cache.get(key)
+                key = key_of(recording.audio, entrant.settings, system.about)
+                kept = cache.get(entrant.name, key)
                 fresh = kept or system(recording.audio, progress and _shifted(progress, index))
             except AudioError as error:
                 failed[recording.name] = str(error)
                 continue
             if kept is None:
-                cache.put(key, fresh)
+                cache.put(entrant.name, key, fresh)
             cached += kept is not None
             runs[recording.name] = fresh
             if progress:
