@@ -49,12 +49,19 @@ def test_a_reader_finds_errors_and_hears_them(report, tmp_path):
             assert seen.run(f"return {drawn.format(kind)}") == [0, 1], (
                 kind
             )  # none of the good one, one of the other
-        lanes = "return [...document.querySelectorAll('#labels div')].map((label) => label.textContent)"
-        assert seen.run(lanes) == [
-            *("Reference", "Ana", "Ben"),
-            *("good · 0.0 %", "Ana", "Ben"),
-            *("<i>outside</i> · 30.0 %", "Ana", "Ben", "3"),
+        lanes = "return [...document.querySelectorAll('#labels div')].map((label) => label.firstChild.data)"
+        good = ["good · 0.0 %", "Ana", "Ben"]
+        outside = ["<i>outside</i> · 30.0 %", "Ana", "Ben", "3"]
+        assert seen.run(lanes) == ["Reference", "Ana", "Ben", *good, *outside]
+        words = "return [...document.querySelectorAll('#labels span')].map((span) => span.textContent)"
+        assert seen.run(words) == [
+            "false alarm 0.0 s · missed 0.0 s · confusion 0.0 s · 2 speakers found",
+            "false alarm 1.0 s · missed 1.0 s · confusion 1.0 s · 3 speakers found",
         ]
+        seen.click("#shown [data-system=good]")
+        assert seen.run(lanes) == ["Reference", "Ana", "Ben", *outside]
+        seen.click("#shown [data-system=good]")
+        assert seen.run(lanes) == ["Reference", "Ana", "Ben", *good, *outside]
 
         wait = "return await new Promise((f) => { const a = document.getElementById('audio');"
         ready = "if (a.readyState) f(a.duration); else a.onloadedmetadata = () => f(a.duration); })"
@@ -69,4 +76,36 @@ def test_a_reader_finds_errors_and_hears_them(report, tmp_path):
         assert seen.text("#detail-title") == "b"
         seen.resize(500, 900)
         assert seen.run("return document.documentElement.scrollWidth - innerWidth") <= 0
+        assert seen.complaints() == []
+
+
+def test_names_of_many_systems_keep_clear_of_each_other(data, tmp_path):
+    recordings = find_recordings(data)
+    ran = [
+        Runs(
+            f"system-number-{i}",
+            About(),
+            {r.name: Run(WRONG, 12.0, 1 + i / 20, 3.0, 10**7) for r in recordings},
+            {},
+            0,
+        )
+        for i in range(8)
+    ]
+    silent = Runs("silent", About(), {r.name: Run((), 12.0, 0.1, 0.1, None) for r in recordings}, {}, 0)
+    path = tmp_path / "index.html"
+    path.write_text(page(compare("data", recordings, [*ran, silent], {}), path.parent), encoding="utf-8")
+    overlaps = """
+        const boxes = [...document.querySelectorAll('#speed .name')].map((x) => x.getBoundingClientRect());
+        const meet = (a, b) => a.left < b.right && b.left < a.right && a.top + 4 < b.bottom - 4
+            && b.top + 4 < a.bottom - 4;
+        return boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => meet(a, b))).length"""
+    with browser(tmp_path / "profile") as seen:
+        seen.open(path)
+        assert seen.run("return document.querySelectorAll('#speed .name').length") == 9
+        assert seen.run(overlaps) == 0
+        # The fastest says nothing and is the worst; of the others, all alike, only the fastest is not beaten.
+        assert seen.run("return document.querySelector('#speed .front').points.numberOfItems") == 2
+        assert "nobody" in seen.run(
+            "return [...document.querySelectorAll('#labels div')].map((x) => x.textContent)"
+        )
         assert seen.complaints() == []

@@ -5,6 +5,9 @@ const systems = Object.keys(data.systems);
 const KINDS = { false_alarm: "false alarm", missed: "missed", confusion: "confusion" };
 const state = { group: Object.keys(data.groups)[0], recording: null, sort: "der", descending: false, order: "hard" };
 
+const crowded = systems.length > 5; // what stands side by side otherwise has a row of its own
+const hidden = new Set(); // systems that the reader does not want on the time line
+
 const byId = (id) => document.getElementById(id);
 
 function fill(node, attributes, children) {
@@ -44,6 +47,7 @@ function legend(node) {
 }
 
 const pooled = (system) => data.systems[system].pooled[state.group];
+const ranked = () => [...systems].sort((a, b) => pooled(a).der - pooled(b).der);
 const scores = (system, recording) => data.systems[system].files[recording];
 
 // The shortest "round" step that leaves at most `most` marks.

@@ -24,6 +24,7 @@ function heatCell(system, name, worst) {
 
 function showHeat() {
   const names = ordered();
+  const columns = ranked();
   const worst = Math.min(1, Math.max(0.1, ...names.flatMap((name) => systems.map((s) => scores(s, name).der))));
   const rows = names.map((name) => {
     const open = () => choose(name, true);
@@ -35,10 +36,10 @@ function showHeat() {
     return make("tr",
       { "data-name": name, tabindex: 0, "aria-selected": String(name === state.recording), onclick: open, onkeydown },
       make("th", { scope: "row", title: name }, name),
-      ...systems.map((system) => heatCell(system, name, worst)));
+      ...columns.map((system) => heatCell(system, name, worst)));
   });
   byId("heat").replaceChildren(
-    make("thead", {}, make("tr", {}, make("th", {}, "Recording"), ...systems.map((s) => make("th", { scope: "col" }, s)))),
+    make("thead", {}, make("tr", {}, make("th", {}, "Recording"), ...columns.map((s) => make("th", { scope: "col" }, s)))),
     make("tbody", {}, ...rows),
   );
 }

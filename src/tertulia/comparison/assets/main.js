@@ -21,10 +21,13 @@ function showGroup() {
   showTable();
   showSpeed();
   showHeat();
+  offerSystems();
   if (!data.groups[state.group].includes(state.recording)) choose(ordered()[0], false);
+  else showTracks();
 }
 
 document.title = `${data.data}: speaker diarization, compared`;
+byId("pair").classList.toggle("crowded", crowded);
 legend(byId("legend"));
 legend(byId("detail-legend"));
 offerGroups();

@@ -2,8 +2,7 @@
 
 const COLUMNS = [
   { key: "name", title: "System" },
-  { key: "der", title: "DER", unit: "%", cell: derCell },
-  { key: "der_interval", title: "95 %", unit: "interval", cell: intervalCell, value: (f) => f.der_interval?.[0] },
+  { key: "der", title: "DER", unit: "%, and 95 % interval", cell: derCell },
   { key: "difference", title: "To best", unit: "points", cell: differenceCell },
   { key: "false_alarm", title: "False alarm", unit: "%", text: percent },
   { key: "missed", title: "Missed", unit: "%", text: percent },
@@ -13,11 +12,11 @@ const COLUMNS = [
   { key: "change_f1", title: "Change F1", unit: "%", text: (x) => percent(x, 1), more: true },
   { key: "real_time", title: "Speed", unit: "× real time", text: (x) => x.toFixed(x < 10 ? 1 : 0), more: true },
   { key: "memory", title: "Memory", unit: "MB", text: (x) => (x / 1e6).toFixed(0) },
-  { key: "parameters", title: "Size", unit: "M params", text: (x) => (x / 1e6).toFixed(1) },
+  { key: "parameters", title: "Weights", unit: "million", text: (x) => (x / 1e6).toFixed(1) },
 ];
 
 const valueOf = (column, system) =>
-  column.key === "name" ? system : (column.value ?? ((f) => f[column.key]))(pooled(system));
+  column.key === "name" ? system : pooled(system)[column.key];
 
 function derCell(figures) {
   const most = Math.max(...systems.map((system) => pooled(system).der)) || 1;
@@ -26,11 +25,11 @@ function derCell(figures) {
       style: `width:${(100 * figures[kind]) / most}%;background:${colour(kind)}`,
       title: `${KINDS[kind]} ${percent(figures[kind])} %`,
     }));
-  return make("td", { class: "der" }, make("b", {}, percent(figures.der)), make("span", { class: "parts" }, ...parts));
-}
-
-function intervalCell({ der_interval: interval }) {
-  return make("td", { class: "soft" }, interval ? interval.map((x) => percent(x, 1)).join(" – ") : "—");
+  const interval = figures.der_interval;
+  return make("td", { class: "der" },
+    make("b", {}, percent(figures.der)),
+    make("span", { class: "soft within" }, interval ? interval.map((x) => percent(x, 1)).join(" – ") : ""),
+    make("span", { class: "parts" }, ...parts));
 }
 
 function differenceCell(figures, system) {

@@ -5,6 +5,13 @@ const STRIP = 6;
 const audio = byId("audio");
 let scale = 1; // pixels a second
 
+// How a system fares on a recording, said beside its name.
+function inWords(system, name, lanes) {
+  const seconds = scores(system, name).scored_seconds;
+  const errors = Object.entries(KINDS).map(([kind, words]) => `${words} ${seconds[kind].toFixed(1)} s`);
+  return [...errors, `${lanes.length} speaker${lanes.length === 1 ? "" : "s"} found`].join(" · ");
+}
+
 // Rows from top to bottom: what is drawn, where, and what stands before it.
 function layout(track, name) {
   const rows = [];
@@ -17,10 +24,12 @@ function layout(track, name) {
   const hue = (speaker) => `var(--s${order.indexOf(speaker) % 8})`;
   add(22, { label: "Reference", head: true });
   for (const lane of track.reference) add(LANE, { label: lane.speaker, turns: lane.turns, fill: hue(lane.speaker) });
-  for (const system of systems) {
+  if (!track.reference.length) add(LANE, { label: "nobody", turns: [] });
+  for (const system of ranked().filter((each) => !hidden.has(each))) {
     const { lanes, errors } = track.systems[system];
     top += 10;
-    add(22, { label: `${system} · ${percent(scores(system, name).der, 1)} %`, head: true });
+    add(22, { label: `${system} · ${percent(scores(system, name).der, 1)} %`, more: inWords(system, name, lanes), head: true });
+    if (!lanes.length) add(LANE, { label: "nobody", turns: [] });
     const rank = (lane) => (lane.is === null ? order.length : order.indexOf(lane.is));
     for (const lane of [...lanes].sort((a, b) => rank(a) - rank(b)))
       add(LANE, {
@@ -68,7 +77,8 @@ function showTracks() {
   scale = width / seconds;
   const { rows, height } = layout(track, state.recording);
   byId("labels").replaceChildren(...rows.filter((row) => row.label).map((row) =>
-    make("div", { class: row.head ? "head" : null, style: `top:${row.top}px;line-height:${row.height}px`, title: row.title ?? row.label }, row.label)));
+    make("div", { class: row.head ? "head" : null, style: `top:${row.top}px;line-height:${row.height}px`, title: row.title ?? row.label },
+      row.label, row.more ? make("span", {}, row.more) : "")));
   byId("labels").style.height = `${height}px`;
   box.replaceChildren(draw("svg", { width, height, role: "img", "aria-label": "Turns and errors over time" },
     ...axis(seconds, height),
@@ -91,6 +101,20 @@ function follow() {
   pointTo(audio.currentTime);
   if (x < box.scrollLeft || x > box.scrollLeft + box.clientWidth) box.scrollLeft = x - box.clientWidth * 0.1;
   if (!audio.paused) requestAnimationFrame(follow);
+}
+
+// A button for each system that takes it off the time line or puts it back.
+function offerSystems() {
+  byId("shown").hidden = systems.length < 2;
+  byId("shown").replaceChildren("On the time line: ", ...ranked().map((system) => {
+    const button = make("button", { type: "button", "aria-pressed": String(!hidden.has(system)), "data-system": system }, system);
+    button.addEventListener("click", () => {
+      if (!hidden.delete(system)) hidden.add(system);
+      button.setAttribute("aria-pressed", String(!hidden.has(system)));
+      showTracks();
+    });
+    return button;
+  }));
 }
 
 function listen() {
@@ -116,7 +140,7 @@ function showRecording() {
   const { seconds, speakers } = data.recordings[name];
   byId("detail-title").textContent = name;
   const people = `${speakers} speaker${speakers === 1 ? "" : "s"} in the reference`;
-  byId("detail-facts").textContent = `${clock(seconds)} min, ${people}`;
+  byId("detail-facts").textContent = `${clock(seconds)} long, ${people}`;
   audio.hidden = false;
   byId("silent").hidden = true;
   audio.src = data.tracks[name].audio;
