@@ -60,8 +60,11 @@ def test_the_axis_has_a_dozen_marks_at_most(seconds, mark):
 
 
 def test_nobody_and_nothing_can_be_drawn():
-    ElementTree.fromstring(draw({"silence": Diarization()}, np.zeros((0, 2), np.float32)))
+    silence = ElementTree.fromstring(draw({"silence": Diarization()}, np.zeros((0, 2), np.float32)))
+    assert [node.text for node in silence.iter(f"{SVG}text")][:2] == ["silence", "nobody speaks"]
     ElementTree.fromstring(draw({}))
+    assert "nobody speaks" in html(Diarization(duration=9.0))
+    assert "svg" not in html(Diarization())
 
 
 def test_the_envelope_holds_the_extremes_of_each_hundredth(tmp_path):

@@ -59,6 +59,9 @@ def draw(
         for speaker, colour in _coloured(diarization, first, colours).items():
             parts.append(_lane(speaker, diarization[speaker], colour, seconds, top))
             top += _LANE
+        if not diarization.speakers:
+            parts.append(_lane("nobody speaks", Timeline(), "none", seconds, top))
+            top += _LANE
     parts.append(_axis(seconds, top))
     height = top + _AXIS
     ground = f'<rect width="{_WIDTH}" height="{height:g}" fill="#fff"/>' if paper else ""
@@ -72,6 +75,8 @@ def draw(
 def html(diarization: Diarization) -> str:
     """Draw a diarization for a notebook, under one line of figures."""
     figures = escape(repr(diarization)[len("Diarization(") : -1])
+    if not (diarization.speakers or diarization.duration):
+        return f"<div>{figures}</div>"  # there is no time to be drawn
     drawn = draw({"": diarization}).replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
     return f"<div><div>{figures}</div>{drawn}</div>"
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,34 @@ def test_per_file_adds_a_row_for_each(cli, folders):
     assert names == ["recording", "a", "b", "all", "protocol:"]
     names = [line.split()[0] for line in cli("evaluate", *folders).stdout.splitlines()]
     assert names == ["recording", "all", "protocol:"]
+
+
+def test_all_metrics_by_hand(cli, pair):
+    # Of 10 s one is missed. 6 + 2 s of the 9 s of the hypothesis, and of the reference's 10 s, match.
+    # Classes share 6, 1, 2 and 1 s, have 6 and 4 s, 7, 2 and 1 s: 1 + (2·42 − 52 − 54) / 100. Of three
+    # change points on each side one is the same, the others are a second apart.
+    lines = cli("evaluate", *pair, "--all-metrics").stdout.splitlines()
+    assert lines[0].startswith("recording  DER %")
+    names, values = (re.split(r"\s{2,}", line) for line in lines[2:4])
+    found = dict(zip(names[1:], map(float, values[1:]), strict=True))
+    by_hand = {
+        "SAD %": 10,
+        "SAD FA %": 0,
+        "SAD miss %": 10,
+        "purity %": 88.89,
+        "coverage %": 80,
+        "Rand %": 78,
+    }
+    assert by_hand.items() <= found.items()
+    assert [found[f"change {name} %"] for name in ("P", "R", "F1")] == [33.33, 33.33, 33.33]
+    assert lines[4:] == [
+        "change points count as found within 0.25 s",
+        *cli("evaluate", *pair).stdout.splitlines()[2:],
+    ]
+    tolerant = cli("evaluate", *pair, "--all-metrics", "--tolerance", "1").stdout.splitlines()
+    assert tolerant[3].endswith("100.00")
+    assert "within 1 s" in tolerant[4]
+    assert cli("evaluate", *pair, "--tolerance", "-1").code == 2
 
 
 # ── protocol ─────────────────────────────────────────────────────────────────────────────────────────

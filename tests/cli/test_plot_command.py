@@ -18,7 +18,17 @@ def test_sound_and_turns_become_one_drawing(cli, recording, reference_file, tmp_
     svg = (tmp_path / "new" / "turns.svg").read_text()
     assert svg.startswith("<svg")
     assert "<polygon" in svg
-    assert all(f">{title}</text>" in svg for title in (reference_file, other, "somebody"))
+    assert all(f">{title}</text>" in svg for title in (reference_file.name, "other.rttm", "somebody"))
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(cli, recording, tmp_path):
+    for folder in ("mine", "theirs"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.rttm").write_text("")
+    files = [tmp_path / folder / "a.rttm" for folder in ("mine", "theirs")]
+    assert cli("plot", recording, *files, "-o", tmp_path / "turns.svg").code == 0
+    svg = (tmp_path / "turns.svg").read_text()
+    assert all(f">{title}</text>" in svg for title in ("mine/a.rttm", "theirs/a.rttm"))
 
 
 def test_of_a_file_of_many_recordings_the_right_one_is_drawn(cli, recording, tmp_path):

@@ -36,6 +36,7 @@ def test_the_shape_that_evaluate_prints():
     }
     for row in (printed["overall"], *printed["files"].values()):
         assert {"der", "false_alarm", "missed", "confusion", "jer"} <= set(row)
+        assert {"rand_index", "adjusted_rand_index", "mutual_information", "detection_error"} <= set(row)
         assert row["der"] == pytest.approx(row["false_alarm"] + row["missed"] + row["confusion"])
     assert printed["overall"]["seconds"]["total"] == pytest.approx(9.5 + 3.5 + 25.5)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +31,22 @@ _RATES = {
 }
 _HEADINGS = ("recording", *_RATES, "count off", "speech s")
 
+# What `--all-metrics` adds, in the same way; all in % but the information, which is in nats.
+_MORE = {
+    "SAD %": "detection_error",
+    "SAD FA %": "detection_false_alarm",
+    "SAD miss %": "detection_missed",
+    "purity %": "purity",
+    "coverage %": "coverage",
+    "Rand %": "rand_index",
+    "adj. Rand %": "adjusted_rand_index",
+    "NMI %": "normalized_mutual_information",
+    "MI nats": "mutual_information",
+    "change P %": "change_precision",
+    "change R %": "change_recall",
+    "change F1 %": "change_f1",
+}
+
 
 def evaluate(
     reference: Annotated[Path, typer.Argument(metavar="REF", help="Who really spoke when: file or folder.")],
@@ -45,7 +61,17 @@ def evaluate(
     skip_overlap: Annotated[
         bool, typer.Option("--skip-overlap", help="Leave out the time in which several people speak.")
     ] = False,
+    tolerance: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How far off a change point may be.")
+    ] = None,
     per_file: Annotated[bool, typer.Option("--per-file", help="Print a line for every recording.")] = False,
+    all_metrics: Annotated[
+        bool,
+        typer.Option(
+            "--all-metrics",
+            help="Also print speech detection (SAD), purity, coverage, Rand, information and change points.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Count recordings without hypothesis as missed speech.")
@@ -61,11 +87,12 @@ def evaluate(
     protocol = Protocol(collar, skip_overlap)
     references, hypotheses = _matched(reference, hypothesis)
     regions = None if uem is None else read_regions(uem, references)
-    report = score_files(references, hypotheses, regions, protocol, allow_missing)
+    within = {} if tolerance is None else {"tolerance": tolerance}
+    report = score_files(references, hypotheses, regions, protocol, allow_missing, **within)
     if as_json:
         put(json.dumps(report.to_dict(), indent=2) + "\n")
     else:
-        _show(report, per_file)
+        _show(report, per_file, all_metrics)
     return 0
 
 
@@ -84,16 +111,29 @@ def _matched(reference: Path, hypothesis: Path) -> tuple[Recordings, Recordings]
     return references, {name: hypotheses[other]}
 
 
-def _show(report: Report, per_file: bool) -> None:
+def _show(report: Report, per_file: bool, all_metrics: bool) -> None:
     single = len(report.files) == 1
-    rows = [_row(name, score) for name, score in report.files.items() if per_file or single]
+    scores = dict(report.files) if per_file or single else {}
     if not single:
-        rows.append(_row(f"all {len(report.files)}", report.overall))
-    put_table(_HEADINGS, rows, aligned([_HEADINGS, *rows]), numeric=True)
+        scores[f"all {len(report.files)}"] = report.overall
+    _put(_HEADINGS, [_row(name, score) for name, score in scores.items()])
+    if all_metrics:
+        _put(("recording", *_MORE), [_more(name, score) for name, score in scores.items()])
+        put(f"change points count as found within {report.overall.changes.tolerance:g} s\n")
     put(f"protocol: {report.describe()}\n")
+
+
+def _put(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    put_table(headings, rows, aligned([headings, *rows]), numeric=True)
 
 
 def _row(name: str, score: FileScore) -> list[str]:
     values = score.to_dict()
     rates = [f"{100 * values[key]:.2f}" for key in _RATES.values()]
     return [name, *rates, f"{values['speaker_count_error']:.2f}", f"{values['seconds']['total']:.2f}"]
+
+
+def _more(name: str, score: FileScore) -> list[str]:
+    values = score.to_dict()
+    shown = ((100 if heading.endswith("%") else 1) * values[key] for heading, key in _MORE.items())
+    return [name, *(f"{value:.2f}" for value in shown)]

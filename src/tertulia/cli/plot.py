@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,8 @@ def plot(
     kind = output.suffix.lower()
     if kind not in (".svg", ".png"):
         raise UsageError(f"a plot is written to a file ending in .svg or .png; got {str(output)!r}")
-    tracks = {str(path): _of(recording.stem, path) for path in annotations}
+    titles = _titles(annotations)
+    tracks = {title: _of(recording.stem, path) for title, path in zip(titles, annotations, strict=True)}
     svg = drawing.draw(tracks, drawing.envelope(recording), paper=True)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +47,13 @@ def plot(
         raise OutputError(f"cannot write {output}: {error.strerror}") from error
     say(f"wrote {output}")
     return 0
+
+
+def _titles(paths: Sequence[Path]) -> list[str]:
+    """Name files by the fewest last parts of their paths that tell them apart."""
+    longest = max(len(path.parts) for path in paths)
+    tails = (["/".join(path.parts[-count:]) for path in paths] for count in range(1, longest + 1))
+    return next((names for names in tails if len(set(names)) == len(set(paths))), [str(p) for p in paths])
 
 
 def _of(name: str, path: Path) -> Diarization:

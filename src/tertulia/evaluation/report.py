@@ -10,8 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 from tertulia.errors import InputError
-from tertulia.evaluation.changes import ChangePoints, change_point_score
-from tertulia.evaluation.clustering import ClusterPurity, cluster_purity
+from tertulia.evaluation.changes import DEFAULT_TOLERANCE, ChangePoints, change_point_score
+from tertulia.evaluation.clustering import (
+    ClusterAgreement,
+    ClusterPurity,
+    cluster_agreement,
+    cluster_purity,
+)
 from tertulia.evaluation.diarization import (
     DetectionError,
     DiarizationError,
@@ -36,13 +41,14 @@ class FileScore:
     count: SpeakerCountError
     detection: DetectionError
     purity: ClusterPurity
+    agreement: ClusterAgreement
     changes: ChangePoints
 
     def __add__(self, other: FileScore) -> FileScore:
         return FileScore(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Rates as fractions, durations in seconds."""
+        """Rates as fractions, durations in seconds, mutual information in nats."""
         error = self.diarization
         return {
             "der": error.der,
@@ -53,8 +59,14 @@ class FileScore:
             "speaker_count_error": self.count.mean,
             "speaker_count_exact": self.count.exact_rate,
             "detection_error": self.detection.error_rate,
+            "detection_false_alarm": self.detection.false_alarm_rate,
+            "detection_missed": self.detection.missed_rate,
             "purity": self.purity.purity,
             "coverage": self.purity.coverage,
+            "rand_index": self.agreement.rand_index,
+            "adjusted_rand_index": self.agreement.adjusted_rand_index,
+            "mutual_information": self.agreement.mutual_information,
+            "normalized_mutual_information": self.agreement.normalized_mutual_information,
             "change_precision": self.changes.precision,
             "change_recall": self.changes.recall,
             "change_f1": self.changes.f1,
@@ -97,15 +109,17 @@ def score_file(
     *,
     uem: Timeline | None = None,
     protocol: Protocol = DEFAULT,
+    tolerance: float = DEFAULT_TOLERANCE,
 ) -> FileScore:
-    """Score one recording by every metric of the report."""
+    """Score one recording by every metric of the report; `tolerance` is that of change points, in seconds."""
     return FileScore(
         diarization=diarization_error(reference, hypothesis, uem=uem, protocol=protocol),
         jaccard=jaccard_error(reference, hypothesis, uem=uem, protocol=protocol),
         count=speaker_count_error(reference, hypothesis, uem=uem),
         detection=detection_error(reference, hypothesis, uem=uem, protocol=protocol),
         purity=cluster_purity(reference, hypothesis, uem=uem, protocol=protocol),
-        changes=change_point_score(reference, hypothesis, uem=uem),
+        agreement=cluster_agreement(reference, hypothesis, uem=uem, protocol=protocol),
+        changes=change_point_score(reference, hypothesis, uem=uem, tolerance=tolerance),
     )
 
 
@@ -115,6 +129,7 @@ def score_files(
     uem: Mapping[str, Timeline] | None = None,
     protocol: Protocol = DEFAULT,
     allow_missing: bool = False,
+    tolerance: float = DEFAULT_TOLERANCE,
 ) -> Report:
     """Score every reference against the hypothesis of the same name.
 
@@ -124,6 +139,7 @@ def score_files(
         uem: file name → scored region, of every reference; others are not looked at.
         protocol: collar and overlap policy.
         allow_missing: count a reference without a hypothesis as missed speech.
+        tolerance: seconds by which a change point may be off.
 
     Raises:
         InputError: without references, or listing the references without hypothesis (unless allowed), the
@@ -144,6 +160,7 @@ def score_files(
             hypotheses.get(name, Diarization()),
             uem=None if uem is None else uem[name],
             protocol=protocol,
+            tolerance=tolerance,
         )
         for name, reference in references.items()
     }
