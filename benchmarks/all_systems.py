@@ -12,6 +12,7 @@ import argparse
 import datetime
 import json
 import platform
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,9 @@ ERRORS = ("system", "DER %", "95 %", "FA %", "miss %", "conf %", "JER %", "count
 COSTS = ("system", "× real time", "CPU s a minute", "MB", "million weights", "what it is")
 APART = ("system", "DER %", "FA %", "miss %", "conf %")
 CROWDED = 1.25  # seconds on the clock for each of the processor, on one thread, above which others were busy
-INTRODUCTION = """# Systems side by side
-
-Written by `{command}`: do not edit. The recordings are not part of the repository;
-[benchmarks.md](benchmarks.md) says what they are. Figures are pooled over the recordings of a group;
-number of speakers not given; {protocol}. Intervals hold 95 % of 1000 bootstrap draws of recordings.
-"""
+INTRODUCTION = """Written by `{command}`: do not edit. DATA is `{data}`; the recordings are not part of the
+repository, and [benchmarks.md](benchmarks.md) says what they are. Figures are pooled over the recordings of a
+group; number of speakers not given; {protocol}. Intervals hold 95 % of 1000 bootstrap draws of recordings."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,15 +65,22 @@ def page(results: Mapping[str, Any], threads: int, apart: Sequence[str] = ()) ->
     beginnings of names; groups that hold such recordings get a second table of those and of the others.
     """
     command = " ".join(["python benchmarks/all_systems.py DATA", f"--threads {threads}", *_given(apart)])
-    text = INTRODUCTION.format(command=command, protocol=results["protocol"]["description"])
+    about = INTRODUCTION.format(
+        command=command, data=results["data"], protocol=results["protocol"]["description"]
+    )
+    text = f"# Systems side by side\n\n{_filled(about)}\n"
     if missing := [system.name for system in available() if system.name not in results["systems"]]:
-        text += f"\nNot on this page: {', '.join(missing)}.\n"
+        text += "\n" + _filled(f"Not on this page: {', '.join(missing)}.") + "\n"
     groups = {name: names for name, names in results["groups"].items() if name != ALL} or results["groups"]
     for group, names in groups.items():
         text += f"\n## {_title(group, names, results)}\n\n{errors(results, group)}"
         for start in apart:
             text += _parted(results, names, start)
-    return text + f"\n## Costs\n\n{_machine(results, threads)}\n\n{costs(results)}"
+    return text + f"\n## Costs\n\n{_filled(_machine(results, threads))}\n\n{costs(results)}"
+
+
+def _filled(paragraph: str) -> str:
+    return textwrap.fill(paragraph, 118, break_long_words=False, break_on_hyphens=False)
 
 
 def _given(apart: Iterable[str]) -> list[str]:
@@ -151,12 +156,12 @@ def _machine(results: Mapping[str, Any], threads: int) -> str:
     text = (
         f"tertulia {results['tertulia']}, {platform.system()} {platform.machine()}, "
         f"{threads} thread{'s' * (threads != 1)}, {datetime.date.today().isoformat()}. Speed counts decoding "
-        "but not the loading of\nnetworks; memory is the peak of the process."
+        "but not the loading of networks; memory is the peak of the process."
     )
     if busy > CROWDED:
         text += (
-            f" **The machine was crowded**:\na second of processor time took {busy:.1f} s on the clock. "
-            "Until this page is written on a quiet machine,\ntake × real time for a lower bound, and compare "
+            f" **The machine was crowded**: a second of processor time took {busy:.1f} s on the clock. "
+            "Until this page is written on a quiet machine, take × real time for a lower bound, and compare "
             "CPU seconds."
         )
     return text
