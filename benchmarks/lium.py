@@ -124,7 +124,7 @@ def single(name: str, folder: Path) -> str:
 
 
 def recordings(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix in (".flac", ".ogg"))
+    return sorted(p for p in folder.iterdir() if p.suffix in (".flac", ".ogg", ".wav"))
 
 
 def collection(data: Path, folder: Path) -> dict[str, Diarization]:
@@ -143,6 +143,7 @@ def collection(data: Path, folder: Path) -> dict[str, Diarization]:
         noise="generated",
         snr=(12.0, 28.0),
         seed=6,
+        format="wav",
     )
     simulator = Simulator(settings)
     made = [simulator.write(i, folder) for i in range(SHOWS)]
@@ -166,13 +167,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with diarization and speakers")
     parser.add_argument("--systems", default=",".join(SYSTEMS))
+    parser.add_argument("--parts", default="simulated,real,collection")
     options = parser.parse_args()
-    names = options.systems.split(",")
-    for part in ("simulated", "real"):
+    names, parts = options.systems.split(","), options.parts.split(",")
+    for part in (part for part in parts if part != "collection"):
         print(f"\n{part}\n")
         print(f"| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}")
         for name in names:
             print(single(name, options.data / "diarization" / part), flush=True)
+    if "collection" not in parts:
+        return
     print("\ncollection\n\n| system | single-show DER | cross-show, each first | cross-show, at once |")
     print("|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:

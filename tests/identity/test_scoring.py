@@ -22,7 +22,7 @@ def voice(*vector, seconds=10.0, model="net"):
 
 def test_a_score_by_hand():
     score = SCORER(voice(0.8, 0.6, 0, 0), voice(0.8, 0.6, 0, 0))
-    assert score.cosine == pytest.approx(1.0)
+    assert score.raw == pytest.approx(1.0)
     assert score.normalised == pytest.approx((1 - 0.7) / 0.1, rel=1e-5)
     assert score.llr == pytest.approx(2 * score.normalised - 1)
 

@@ -227,7 +227,7 @@ def test_verifying_a_mixture_is_refused(run, people, mixture):
 def test_unknown_systems_of_verification(run, people):
     outcome = run("verify", people["Ada"], people["Bob"], "--system", "oracle")
     assert outcome.code == 2
-    assert "unknown system of verification 'oracle'; there is: default" in outcome.stderr
+    assert "unknown system of verification 'oracle'; there is: default, gmm-ubm" in outcome.stderr
     outcome = run("verify", "-", "-")
     assert outcome.code == 2
 

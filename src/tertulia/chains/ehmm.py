@@ -54,8 +54,9 @@ class EvolutiveHMM:
         switch: log probability of a change of speaker.
         rounds: of models and segmentation for each new speaker at most.
         least: seconds of speech that a speaker needs to stay one.
-        gain: by how much, in nats for each of its frames, a new speaker must explain its speech better than
-            the others did before; otherwise it is not added, and the search ends.
+        gain: by how much, in nats for each of its frames, one half of a new speaker's speech must predict the
+            other better than as much speech of any other does; otherwise it is not added, and the search
+            ends.
         most: speakers at most, where nothing is known about their number.
     """
 
@@ -67,7 +68,7 @@ class EvolutiveHMM:
     switch: float = -20.0
     rounds: int = 10
     least: float = 3.0
-    gain: float = 0.3
+    gain: float = 0.1
     most: int = 20
 
     def __post_init__(self) -> None:
@@ -154,15 +155,21 @@ class _HMM:
         # A seed is as good as what it explains better than all speakers there are, outside itself.
         better = np.maximum(self.fit - cells[:, None], 0.0).sum(axis=0)
         attempts = np.argsort(-better, kind="stable")[:_ATTEMPTS]
+        best, most = None, -np.inf
         for seed in attempts.tolist():
             begun = labels.copy()
             begun[self.seeds[seed] : self.seeds[seed] + self.seed] = count
             found = self._agreed(begun)
             if np.bincount(found, minlength=count + 1).min() < self.least:
                 continue
-            if wanted or self._worth(labels, found):
+            novelty = self._novelty(found)
+            if novelty > self.settings.gain:
                 return found
-        return self._halved(labels) if wanted else None
+            if novelty > most:
+                best, most = found, novelty
+        if not wanted:
+            return None
+        return self._halved(labels) if best is None else best
 
     def _seeds(self) -> tuple[Labels, NDArray[np.float64]]:
         """Where seeds begin, (seeds,), and how well each explains each cell, (cells, seeds).
@@ -205,13 +212,27 @@ class _HMM:
             seconds = self.settings.evidence
         return labels
 
-    def _worth(self, before: Labels, after: Labels) -> bool:
-        """Whether the newest speaker explains its frames enough better than they were explained before."""
-        mine = after == after.max()
-        rows = np.arange(len(before))
-        old = self._scores(before, self.settings.evidence)[rows, before]
-        new = self._scores(after, self.settings.evidence)[rows, after]
-        return float((new - old)[mine].mean()) > self.settings.gain
+    def _novelty(self, labels: Labels) -> float:
+        """How much better the newest speaker is told by itself than by the others, in nats for each frame.
+
+        What half of its speech predicts of the other half is compared with what as much speech of the others
+        does: a model that is scored on what it was made of would always be somebody new.
+        """
+        mine = np.flatnonzero(labels == labels.max())
+        halves = np.array_split(mine, 2)
+        seconds = min(len(halves[0]) * STEP * self.weight, self.settings.evidence)
+        others = self._scores(np.where(labels == labels.max(), -1, labels), seconds)
+        gain = 0.0
+        for learned, heard in (halves, halves[::-1]):
+            if not len(heard):
+                continue
+            own = np.zeros(len(labels), dtype=bool)
+            own[learned] = True
+            score = self.frames.scores(self._shift(own, self.settings.evidence))
+            turns = np.flatnonzero(np.diff(heard, prepend=-2) > 1)
+            best = np.add.reduceat(others[heard], turns, axis=0).max(axis=1)  # of each turn
+            gain += float(score[heard].sum(dtype=np.float64) - best.sum())
+        return gain / len(mine)
 
     def _halved(self, labels: Labels) -> Labels:
         """Split who speaks most in two, early and late: the last resort for a number of speakers."""

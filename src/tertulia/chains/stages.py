@@ -21,7 +21,7 @@ from tertulia.chains.recording import cepstra
 from tertulia.clustering import CLUSTERERS
 from tertulia.clustering.bic import cluster_by_bic
 from tertulia.clustering.clr import cluster_by_clr
-from tertulia.clustering.ilp import cluster_by_ilp
+from tertulia.clustering.ilp import Partition, cluster_by_ilp
 from tertulia.config import part, settings
 from tertulia.embedding import EMBEDDERS
 from tertulia.embedding.stretches import sliding_voices, stretch_voices
@@ -154,6 +154,7 @@ class Regrouping:
             `tertulia.clustering` the vectors of a network.
         threshold: of the method; by default its own.
         embedding: which network, one of `tertulia.embedding.EMBEDDERS`.
+        time_limit: seconds that integer programming on i-vectors may take.
 
     Raises:
         UsageError: for a method, threshold or network that does not exist.
@@ -162,6 +163,7 @@ class Regrouping:
     method: str = "bic"
     threshold: float | None = None
     embedding: str = "campplus"
+    time_limit: float = 20.0
 
     def __post_init__(self) -> None:
         if self.method not in GROUPINGS:
@@ -172,18 +174,22 @@ class Regrouping:
 
     def of_cepstra(
         self, stretches: Sequence[NDArray[np.bool_]], values: Samples, speakers: Speakers
-    ) -> Labels:
+    ) -> Partition:
         """Group stretches of cepstra (frames, dim) by Gaussian models; masks (frames,) → (stretches,)."""
+        if not stretches:
+            return Partition(np.empty(0, dtype=np.intp))
         threshold = CEPSTRAL[self.method] if self.threshold is None else self.threshold
         if self.method == "bic":
             gaussians = Moments.join([_moments(values[mask]) for mask in stretches])
-            return cluster_by_bic(gaussians, threshold, speakers)
+            return Partition(cluster_by_bic(gaussians, threshold, speakers))
         voices, ubm = voice_features(_known(values)), background().ubm
         statistics = [Statistics.of(ubm, voices[mask]) for mask in stretches]
         if self.method == "clr":
-            return cluster_by_clr(ubm, statistics, threshold, speakers)
+            return Partition(cluster_by_clr(ubm, statistics, threshold, speakers))
         vectors = background().vectors(statistics)
-        return cluster_by_ilp(np.clip(1 - vectors @ vectors.T, 0, 2), threshold, speakers).labels
+        return cluster_by_ilp(
+            np.clip(1 - vectors @ vectors.T, 0, 2), threshold, speakers, time_limit=self.time_limit
+        )
 
     def of_sound(self, stretches: Sequence[Samples], speakers: Speakers) -> Labels:
         """Group stretches of sound, float32 (n,) each at 16 kHz, by their vectors, → (stretches,)."""
@@ -233,13 +239,15 @@ def regroup(
     alone = {k: _alone(k, pieces) for k in pieces}
     if how.method in CLUSTERERS:
         sounds = [_cut_out(heard.sound(how.method), timeline) for timeline in alone.values()]
-        labels = how.of_sound(sounds, speakers)
+        partition = Partition(how.of_sound(sounds, speakers))
     else:
         values, grid = heard.features.values, Grid(heard.features.step)
-        labels = how.of_cepstra([grid.mask(t, len(values)) for t in alone.values()], values, speakers)
+        partition = how.of_cepstra([grid.mask(t, len(values)) for t in alone.values()], values, speakers)
     names: dict[int, str] = {}
-    called = {k: names.setdefault(label, k) for k, label in zip(alone, labels.tolist(), strict=True)}
-    about = _provenance("cluster", {"grouping": settings(how)}, heard.messages)
+    called = {
+        k: names.setdefault(label, k) for k, label in zip(alone, partition.labels.tolist(), strict=True)
+    }
+    about = _provenance("cluster", {"grouping": settings(how)}, (*heard.messages, *partition.messages))
     uri = stretches.uri or heard.uri
     grouped = Diarization(pieces, uri=uri, duration=heard.seconds, provenance=about).rename(called)
     return _with_common_traits(grouped, traits_of(given), called)

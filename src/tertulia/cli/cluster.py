@@ -68,6 +68,8 @@ def cluster(
     found = regroup(source_of(name), chosen, how, speakers, turns=turns, channels=kept, name=name.shown)
     files = deliver(found, name)
     if not quiet:
+        for message in found.provenance.messages if found.provenance else ():
+            say(f"{name.shown}: {message}")
         _comment(name, chosen.speech.duration - found.speech.duration, files)
     return 0
 

@@ -20,7 +20,9 @@ def verify(
         str, typer.Argument(metavar="A", help="A recording of one person; - reads standard input.")
     ],
     other: Annotated[str, typer.Argument(metavar="B", help="Another.")],
-    system: Annotated[str, typer.Option(metavar="NAME", help="How to compare voices.")] = "default",
+    system: Annotated[
+        str, typer.Option(metavar="NAME", help="How to compare voices: default (network) or gmm-ubm.")
+    ] = "default",
     false_accept: FalseAcceptOption = 0.01,
     one_speaker: Annotated[
         bool, typer.Option("--one-speaker", help="Do not check that only one person speaks in each.")
@@ -50,7 +52,7 @@ def verify(
             "score": decision.score.llr,
             "threshold": decision.threshold,
             "false_accept": rate,
-            "cosine": decision.score.cosine,
+            "raw": decision.score.raw,
             "seconds": list(answer.seconds),
             "system": system,
         }

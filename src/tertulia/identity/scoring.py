@@ -35,12 +35,13 @@ class Score:
     """How alike two voices are.
 
     Attributes:
-        cosine: of the voiceprints, −1 to 1.
-        normalised: the cosine in standard deviations of the cohort's.
+        raw: what a system compares by: of voiceprints the cosine, −1 to 1; of Gaussian models the mean log
+            ratio of the likelihoods of a frame.
+        normalised: the same in standard deviations of the cohort's.
         llr: natural logarithm of how much likelier this is for one person than for two.
     """
 
-    cosine: float
+    raw: float
     normalised: float
     llr: float
 

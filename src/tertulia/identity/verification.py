@@ -77,5 +77,15 @@ class NetworkVerifier:
         return Verification(decision, (a.seconds, b.seconds))
 
 
-VERIFIERS: dict[str, Callable[[int | None], Verifier]] = {"default": NetworkVerifier.load}
+def _gmm_ubm(_threads: int | None) -> Verifier:
+    """NumPy decides for itself about threads."""
+    from tertulia.identity.gmm import GaussianVerifier  # which needs `Verification` from here
+
+    return GaussianVerifier.load()
+
+
+VERIFIERS: dict[str, Callable[[int | None], Verifier]] = {
+    "default": NetworkVerifier.load,
+    "gmm-ubm": _gmm_ubm,
+}
 """Systems by name, each made from a number of threads (None: one a core)."""
