@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from tertulia.audio import Source, open_audio
 from tertulia.audio.source import name_of
 from tertulia.chains.ehmm import EvolutiveHMM
-from tertulia.chains.recording import cepstra
+from tertulia.chains.recording import Chain, cepstra
 from tertulia.errors import InputError, ModelMissingError, UsageError
 from tertulia.featurefiles import Features
 from tertulia.frames import Grid
@@ -145,7 +145,7 @@ class GaussianVerifier:
     impostors: Impostors
     calibration: Calibration
     points: OperatingPoints
-    chain: EvolutiveHMM = field(default_factory=EvolutiveHMM)
+    chain: Chain = field(default_factory=EvolutiveHMM)
     least: float = 2.0
 
     @classmethod
