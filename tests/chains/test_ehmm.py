@@ -13,7 +13,6 @@ from tertulia.chains import ehmm
 from tertulia.chains.ehmm import EvolutiveHMM
 from tertulia.chains.recording import WholeRecording, cepstra
 from tertulia.errors import UsageError
-from tertulia.evaluation import diarization_error
 from tertulia.featurefiles import Features
 from tertulia.gaussians.background import background
 from tertulia.segmentation.mixtures import KINDS
@@ -120,21 +119,6 @@ def test_hours_are_thinned_out_and_labelled_all_the_same(monkeypatch):
 )
 def test_hints_are_obeyed_exactly(features, speakers):
     assert len(WholeRecording(CHAIN).diarize(features, speakers).speakers) in speakers
-
-
-def test_two_people_are_told_apart(sound, reference):
-    """What each of the two says, one after the other."""
-    parts = [
-        np.concatenate([sound[round(16_000 * s.start) : round(16_000 * s.end)] for s in timeline])
-        for _, timeline in reference.exclusive().items()
-    ]
-    edge, end = len(parts[0]) / 16_000, sum(map(len, parts)) / 16_000
-    truth = tertulia.Diarization([(0.0, edge, "a"), (edge, end, "b")])
-    error = diarization_error(
-        truth, tertulia.load("alize-ehmm")((np.concatenate(parts), 16_000), Speakers(2))
-    )
-    assert error.confusion_rate < 0.1
-    assert error.der < 0.25
 
 
 @pytest.mark.parametrize("seconds", [0.01, 2.0])
