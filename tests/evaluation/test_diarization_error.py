@@ -232,7 +232,7 @@ def test_ten_thousand_turns_in_under_a_second():
             (rng.uniform(0.5, 5, 10_000), rng.integers(0, 1000, 10_000)) for _ in range(2)
         )
     ]
-    diarization_error(REFERENCE, HYPOTHESIS)  # scipy is loaded once
-    begin = time.perf_counter()
+    diarization_error(REFERENCE, HYPOTHESIS)  # scipy is loaded once; others may keep the processors busy
+    begin = time.process_time()
     diarization_error(*sides)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
