@@ -22,7 +22,7 @@ from tertulia.clustering.linkage import Dendrogram, agglomerate, collect, premer
 from tertulia.embedding.voices import Voices, unit
 from tertulia.speakers import Speakers
 
-__all__ = ["DurationClusterer"]
+__all__ = ["DurationClusterer", "every_piece"]
 
 Array = NDArray[np.float64]
 
@@ -83,7 +83,7 @@ class DurationClusterer:
         """Directions of the speakers, (speakers, dim)."""
         sums, weights = self._stretches(voices, self.least)
         if len(sums) < speakers.least:
-            sums, weights = _pieces(voices)
+            sums, weights = every_piece(voices)
         if len(sums) < max(speakers.least, 1):
             if speakers.num or speakers.minimum:
                 raise refuse_count(speakers, len(sums))
@@ -170,7 +170,7 @@ class DurationClusterer:
         return labels
 
 
-def _pieces(voices: Voices) -> tuple[Array, Array]:
+def every_piece(voices: Voices) -> tuple[Array, Array]:
     """Every embedded piece by itself: sums (pieces, dim) and seconds (pieces,)."""
     there = voices.embedded
     seconds = voices.solo[there].astype(np.float64) + 1e-3

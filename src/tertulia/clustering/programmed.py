@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tertulia.clustering.base import Labels, refuse_count
-from tertulia.clustering.duration import DurationClusterer
+from tertulia.clustering.duration import DurationClusterer, every_piece
 from tertulia.clustering.ilp import Partition, cluster_by_ilp
 from tertulia.clustering.linkage import agglomerate, collect, premerge
 from tertulia.embedding.voices import Voices
@@ -56,7 +56,7 @@ class ILPClusterer(DurationClusterer):
         """Clusters of one person each: weighted sums (clusters, dim) and independent seconds (clusters,)."""
         sums, weights = self._stretches(voices, self.least)
         if len(sums) < speakers.least:
-            sums, weights = self._stretches(voices, 0.0)
+            sums, weights = every_piece(voices)
         if not len(sums):
             return sums, weights
         early = premerge(sums, weights, self.attenuation, stop=self.pure + 0.1)

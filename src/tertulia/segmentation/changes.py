@@ -118,7 +118,7 @@ class BICChanges(_Gaussians):
         weight: λ of the penalty.
     """
 
-    weight: float = 1.0
+    weight: float = 2.0
 
     def _distance(self, before: Moments, after: Moments) -> Array:
         return bic_shift(before, after, self.weight)
@@ -128,7 +128,7 @@ class BICChanges(_Gaussians):
 class GLRChanges(_Gaussians):
     """Generalised likelihood ratio of full-covariance Gaussians, in nats for each frame of a window."""
 
-    threshold: float = 0.9
+    threshold: float = 3.0
 
     def _distance(self, before: Moments, after: Moments) -> Array:
         return np.asarray(glr(before, after) / np.maximum(before.count, 1))
@@ -138,7 +138,7 @@ class GLRChanges(_Gaussians):
 class KL2Changes(_Gaussians):
     """Symmetric Kullback-Leibler distance of diagonal Gaussians."""
 
-    threshold: float = 5.0
+    threshold: float = 7.5
 
     def _distance(self, before: Moments, after: Moments) -> Array:
         return kl2(before, after)
