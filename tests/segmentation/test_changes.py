@@ -10,7 +10,7 @@ from tertulia.featurefiles import Features
 from tertulia.segmentation.changes import CHANGES, BICChanges, CosineChanges, Curve, GLRChanges, KL2Changes
 
 METHODS = sorted(CHANGES)
-STEP = {"cepstra": 0.01, "voices": 0.25}
+STEP = {"cepstra": 0.01, "twins": 0.1, "voices": 0.25}
 
 
 def curve(values: list[float], step: float = 1.0) -> Curve:
@@ -24,7 +24,7 @@ def features(method: str, parts: list[tuple[float, np.ndarray]], spread: float =
     rng = np.random.default_rng(0)
     means = [m + spread * rng.normal(size=(round(seconds / step), len(m))) for seconds, m in parts]
     frames = np.concatenate(means)
-    if front == "voices":
+    if front != "cepstra":
         span = round(CHANGES[method]().width / step)
         padded = np.pad(frames, ((span // 2, span - span // 2), (0, 0)), mode="edge")
         frames = np.mean([padded[k : k + len(frames)] for k in range(span + 1)], axis=0)

@@ -24,6 +24,7 @@ from tertulia.clustering.clr import cluster_by_clr
 from tertulia.clustering.ilp import Partition, cluster_by_ilp
 from tertulia.config import part, settings
 from tertulia.embedding import EMBEDDERS
+from tertulia.embedding.siamese import Siamese
 from tertulia.embedding.stretches import sliding_voices, stretch_voices
 from tertulia.errors import UsageError, unknown
 from tertulia.featurefiles import Features, is_feature_file, read
@@ -31,7 +32,7 @@ from tertulia.frames import Grid
 from tertulia.gaussians import Moments, Statistics
 from tertulia.gaussians.background import background, voice_features
 from tertulia.mfcc import STEP, mfcc
-from tertulia.segmentation.changes import ChangeMethod
+from tertulia.segmentation.changes import ChangeMethod, SiameseChanges
 from tertulia.segmentation.mixtures import SPEECH, kinds_of_sound
 from tertulia.speakers import ANY, Speakers
 from tertulia.timeline import Diarization, Provenance, Segment, Timeline
@@ -100,7 +101,7 @@ def segment(
         AudioError, FormatError: when the source cannot be read.
         UsageError: when the method needs audio and the source is a file of features.
     """
-    heard = _listen(source, channels, name, keep=method.front == "voices")
+    heard = _listen(source, channels, name, keep=method.front != "cepstra")
     spoken = _speech(heard) if speech is None else _inside(speech, heard.seconds)
     edges = _changes(heard, method, spoken)
     cuts = np.concatenate([[0.0], edges, [max(heard.seconds, STEP)]])
@@ -114,13 +115,20 @@ def _changes(heard: _Heard, method: ChangeMethod, speech: Timeline) -> NDArray[n
     """Instants at which the speaker changes, (changes,)."""
     if not len(speech):
         return np.empty(0)
-    if method.front == "voices":
+    if method.front != "cepstra":
         samples = _cut_out(heard.sound("this method"), speech)
-        return _unfolded(method(sliding_voices(samples, method.width)), speech)
+        return _unfolded(method(_vectors(method, samples)), speech)
     grid = Grid(heard.features.step)
     mask = grid.mask(speech, len(heard.features.values))
     found = method(Features(heard.features.values[mask], heard.features.step))
     return _unfolded(found, grid.timeline(mask))
+
+
+def _vectors(method: ChangeMethod, samples: Samples) -> Features:
+    """Vectors of the network that a method wants, of samples (n,)."""
+    if isinstance(method, SiameseChanges):
+        return Siamese(weights=method.weights).sliding(samples, method.width)
+    return sliding_voices(samples, method.width)
 
 
 def _unfolded(positions: NDArray[np.float64], speech: Timeline) -> NDArray[np.float64]:

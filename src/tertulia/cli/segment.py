@@ -28,7 +28,8 @@ def segment(
     output: OutputOption = None,
     format_names: FormatOption = None,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="Distance of adjacent windows: bic, glr, kl2 or cosine.")
+        str,
+        typer.Option(metavar="NAME", help="Distance of adjacent windows: bic, glr, kl2, cosine, siamese."),
     ] = "bic",
     width: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Length of each of the two windows.")

@@ -2,6 +2,7 @@
 
 from tertulia.embedding.adapters import ResNet34, XVector, published
 from tertulia.embedding.campplus import CAMPPlus, CAMPPlusWindow
+from tertulia.embedding.siamese import Siamese
 from tertulia.embedding.voices import Embedder, Voices, unit
 from tertulia.embedding.window import PerWindow
 
@@ -11,5 +12,6 @@ EMBEDDERS: dict[str, type] = {
     "campplus": CAMPPlus,
     "campplus-window": CAMPPlusWindow,
     "resnet34": ResNet34,
+    "siamese": Siamese,
     "xvector": XVector,
 }

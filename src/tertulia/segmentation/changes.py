@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from tertulia.featurefiles import Features
 from tertulia.gaussians import Moments, adjacent, bic_shift, glr, kl2
 
-__all__ = ["CHANGES", "BICChanges", "ChangeMethod", "CosineChanges", "Curve", "GLRChanges", "KL2Changes"]
+__all__ = [
+    "CHANGES",
+    "BICChanges",
+    "ChangeMethod",
+    "CosineChanges",
+    "Curve",
+    "GLRChanges",
+    "KL2Changes",
+    "SiameseChanges",
+]
 
 Array = NDArray[np.float64]
 
@@ -58,11 +67,12 @@ class ChangeMethod(Protocol):
     """Finds changes in features.
 
     Attributes:
-        front: what the features are: "cepstra", or "voices", vectors of a network, `width` seconds wide.
+        front: what the features are: "cepstra", or vectors of a network that are `width` seconds wide:
+            "voices" of the bundled one, or those of "twins", whose name is then `weights`.
         width: seconds in each of the two windows.
     """
 
-    front: ClassVar[Literal["cepstra", "voices"]]
+    front: ClassVar[Literal["cepstra", "voices", "twins"]]
 
     @property
     def width(self) -> float: ...  # noqa: D102
@@ -90,7 +100,7 @@ class _Gaussians:
     threshold: float = 0.0
     apart: float = 1.0
 
-    front: ClassVar[Literal["cepstra", "voices"]] = "cepstra"
+    front: ClassVar[Literal["cepstra", "voices", "twins"]] = "cepstra"
 
     def __post_init__(self) -> None:
         _check(self.width, self.apart)
@@ -158,7 +168,7 @@ class CosineChanges:
     threshold: float = 0.5
     apart: float = 1.0
 
-    front: ClassVar[Literal["cepstra", "voices"]] = "voices"
+    front: ClassVar[Literal["cepstra", "voices", "twins"]] = "voices"
 
     def __post_init__(self) -> None:
         _check(self.width, self.apart)
@@ -181,6 +191,23 @@ class CosineChanges:
         return self.curve(features).maxima(self.threshold, self.apart)
 
 
+@dataclass(frozen=True)
+class SiameseChanges(CosineChanges):
+    """Distance of the vectors of the two windows, by twin branches that learnt it from pairs.
+
+    Vectors have length 1, so the cosine distance is half the square of the Euclidean one that was learnt.
+
+    Args:
+        threshold: by default where misses equal false alarms on the dev speakers of "siamese-mfcc".
+        weights: of the branches, see `tertulia.embedding.siamese.Siamese`.
+    """
+
+    threshold: float = 0.457
+    weights: str = "siamese-mfcc"
+
+    front: ClassVar[Literal["cepstra", "voices", "twins"]] = "twins"
+
+
 def _check(width: float, apart: float) -> None:
     if not (width >= 0.1 and apart > 0):
         raise ValueError(f"width goes from 0.1 s and apart is above zero; got {width} and {apart}")
@@ -191,4 +218,5 @@ CHANGES: dict[str, type] = {
     "cosine": CosineChanges,
     "glr": GLRChanges,
     "kl2": KL2Changes,
+    "siamese": SiameseChanges,
 }

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from tertulia.errors import unknown
+from tertulia.training.crowd import CrowdTask
 from tertulia.training.endtoend import EndToEndTask
+from tertulia.training.pretraining import PretrainingTask
 from tertulia.training.recipe import Recipe, read_recipe
 from tertulia.training.run import train
 from tertulia.training.segmentation import SegmentationTask
 from tertulia.training.separation import SeparationTask
+from tertulia.training.siamese import SiameseTask
 from tertulia.training.sounds import SoundTask
 from tertulia.training.speakers import SpeakerTask
 from tertulia.training.task import Model, Task
@@ -23,11 +26,14 @@ from tertulia.training.task import Model, Task
 __all__ = ["TASKS", "Model", "Recipe", "Task", "make_task", "read_recipe", "train"]
 
 TASKS: dict[str, Callable[..., Any]] = {
+    "one-or-two": CrowdTask,
     "segmentation": SegmentationTask,
     "separation": SeparationTask,
+    "siamese": SiameseTask,
     "sortformer": EndToEndTask,
     "sounds": SoundTask,
     "speakers": SpeakerTask,
+    "wav2vec": PretrainingTask,
 }
 
 
