@@ -38,7 +38,7 @@ class Browser:
     def _call(self, path: str, body: dict[str, Any] | None = None, method: str = "POST") -> Any:
         data = json.dumps(body or {}).encode() if method == "POST" else None
         request = urllib.request.Request(self._address + path, data, method=method)
-        with self._opener.open(request, timeout=120)  # a busy machine takes its time as answer:
+        with self._opener.open(request, timeout=120) as answer:  # a busy machine takes its time
             return json.load(answer)["value"]
 
     def open(self, path: Path) -> None:
