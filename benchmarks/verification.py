@@ -59,21 +59,23 @@ def scored(scorer: Scorer, ones: Items, others: Items, *, among: bool = False) -
 
 
 def lists(scorer: Scorer, items: Items, seconds: float) -> Iterator[tuple[str, Scored]]:
-    """Trials within each condition that there is, and between clean and the others."""
+    """Trials within each condition, and between clean and each of the others; those with targets."""
     mine = items.where(seconds=seconds)
+    clean = mine.where(condition="clean")
     for condition in CONDITIONS:
         here = mine.where(condition=condition)
-        if len(here):
-            yield condition, scored(scorer, here, here, among=True)
-    other = mine.where(condition=CONDITIONS[1:])
-    if len(other):
-        yield "across", scored(scorer, mine.where(condition="clean"), other)
+        lists = [(condition, scored(scorer, here, here, among=True))]
+        if condition != "clean":
+            lists.append((f"clean to {condition}", scored(scorer, clean, here)))
+        yield from ((name, trials) for name, trials in lists if trials.target.any())
+    others = mine.where(condition=CONDITIONS[1:])
+    if len(others):
+        yield "clean to any", scored(scorer, clean, others)
 
 
-def weighted_eer(scores: Array, target: NDArray[np.bool_], weights: Array) -> float:
-    """Equal error rate of trials that count `weights` times."""
-    order = np.argsort(scores, kind="stable")
-    hits, alarms = (weights * target)[order], (weights * ~target)[order]
+def weighted_eer(target: NDArray[np.bool_], weights: Array) -> float:
+    """Equal error rate of trials that count `weights` times, in the order of their scores."""
+    hits, alarms = weights * target, weights * ~target
     miss = np.cumsum(hits) / hits.sum()
     false_alarm = 1 - np.cumsum(alarms) / alarms.sum()
     at = int(np.argmax(miss >= false_alarm))
@@ -84,13 +86,14 @@ def paired_bootstrap(trials: Scored) -> tuple[float, float]:
     """95 % interval of EER(llr) − EER(cosine) when speakers are drawn with replacement."""
     rng = np.random.default_rng(0)
     people = int(max(trials.one.max(), trials.other.max())) + 1
+    orders = [np.argsort(scores, kind="stable") for scores in (trials.llr, trials.cosine)]
     differences = []
     for _ in range(DRAWS):
         drawn = np.bincount(rng.integers(people, size=people), minlength=people).astype(float)
         # A trial is drawn when its speakers are; that of one speaker with itself counts once a draw.
         weights = np.where(trials.target, drawn[trials.one], drawn[trials.one] * drawn[trials.other])
-        rates = (weighted_eer(scores, trials.target, weights) for scores in (trials.llr, trials.cosine))
-        differences.append(next(rates) - next(rates))
+        calibrated, plain = (weighted_eer(trials.target[order], weights[order]) for order in orders)
+        differences.append(calibrated - plain)
     low, high = np.percentile(differences, [2.5, 97.5])
     return float(low), float(high)
 
@@ -144,16 +147,18 @@ def print_false_accepts(scorer: Scorer, groups: dict[str, Items]) -> None:
 def open_set(scorer: Scorer, items: Items, seconds: float, condition: str, rate: float) -> tuple[float, ...]:
     """Strangers named, enrolled people missed, and named wrongly: shares, over random halves enrolled.
 
-    Everybody enrolled is known by one clean crop of 10 s; crops that share an utterance with it are left out.
+    Everybody enrolled is known by one clean crop of 10 s, the last, so that there are utterances before it;
+    probes that share an utterance with it are left out.
     """
     rng = np.random.default_rng(0)
-    known, probes = (
-        items.where(seconds=10.0, condition="clean"),
-        items.where(seconds=seconds, condition=condition),
+    known = items.where(seconds=10.0, condition="clean")
+    known = known[len(known) - 1 - np.unique(known.speaker[::-1], return_index=True)[1]]
+    probes = items.where(seconds=seconds, condition=condition)
+    shared = (
+        (probes.speaker[:, None] == known.speaker)
+        & (probes.first[:, None] <= known.last)
+        & (probes.last[:, None] >= known.first)
     )
-    first = np.unique(known.speaker, return_index=True)[1]
-    known = known[first]
-    shared = (probes.speaker[:, None] == known.speaker) & (probes.first[:, None] <= known.last)
     probes = probes[~shared.any(axis=1)]
     ratios = scorer.ratios(prints(probes, scorer.model), prints(known, scorer.model))
     counts = np.zeros(3)
@@ -171,7 +176,7 @@ def print_open_set(scorer: Scorer, items: Items) -> None:
     print("\n### Open-set identification: 20 enrolled with 10 s, 20 strangers, false accepts set to 1 %\n")
     print("| condition | s | strangers named % | enrolled missed % | enrolled named wrongly % |")
     print("|---|---|---|---|---|")
-    for seconds in DURATIONS[:3]:
+    for seconds in DURATIONS:
         for condition in CONDITIONS:
             shares = open_set(scorer, items, seconds, condition, 0.01)
             print(f"| {condition} | {seconds:g} | {' | '.join(f'{share:.2f}' for share in shares)} |")

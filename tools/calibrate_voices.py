@@ -1,4 +1,4 @@
-"""Make `known-voices.npz`: the cohort, the calibration and the operating points of known voices.
+"""Make `known-voices.npz`: compensation, cohort, calibration and operating points of known voices.
 
     python tools/embed_speakers.py ../shared/data items.npz
     python tools/calibrate_voices.py items.npz
@@ -9,6 +9,7 @@ voiceprint: each of its vectors averages five or more LibriSpeech speakers, and 
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,16 +20,19 @@ from numpy.typing import NDArray
 from tertulia.embedding.voices import unit
 from tertulia.identity.calibration import Calibration, OperatingPoints
 from tertulia.identity.cohort import Cohort
+from tertulia.identity.compensation import Compensation
 from tertulia.identity.scoring import PARAMETERS
 from voice_items import Items, Trials
 
 CORPORA = ("speechocean762", "LibriSpeech")
 FEWEST = 5
 """Speakers in a vector of the cohort, at least."""
-TOP = 12
+TOP, SHARE = 8, 0.5
+SMOOTHING = 2.0
 DURATIONS = (1.5, 3.0, 5.0, 10.0, 20.0)
 CELL = 20_000
 """Non-targets of one pair of durations, at most."""
+FOLDS = 5
 RATES = np.geomspace(0.3, 0.001, 12)
 
 Array = NDArray[np.float64]
@@ -48,34 +52,56 @@ def averages(vectors: Array, fewest: int) -> Array:
     return np.concatenate([averages(vectors[half], fewest) for half in halves])
 
 
-def cohort_of(items: Items) -> Cohort:
-    """Average the longest clean crops of LibriSpeech's speakers."""
+def space_of(items: Items) -> tuple[Compensation, Cohort]:
+    """Space of speechocean762's variation within speakers; cohort of LibriSpeech's clean crops."""
+    several = items.where(corpus="speechocean762")
+    compensation = Compensation.fit(several.vector, several.speaker, SMOOTHING)
     clean = items.where(condition="clean", corpus="LibriSpeech")
     longest = [np.flatnonzero(clean.speaker == name)[-1] for name in np.unique(clean.speaker)]
-    return Cohort(averages(clean.vector[longest], FEWEST), TOP)
+    return compensation, Cohort(averages(compensation(clean.vector[longest]), FEWEST), TOP, SHARE)
 
 
-def cells(items: Items, rng: np.random.Generator) -> Iterator[tuple[Items, Items, Trials]]:
-    """Trials of every two durations, in all conditions; so many non-targets of each."""
+def scores(space: tuple[Compensation, Cohort], ones: Items, others: Items) -> Array:
+    """Normalised scores of all pairs, (ones, others)."""
+    compensation, cohort = space
+    one, other = compensation(ones.vector), compensation(others.vector)
+    return cohort.normalised(one @ other.T, one, other)
+
+
+def cells(items: Items, rng: np.random.Generator) -> Iterator[tuple[Array, ...]]:
+    """Trials of every two durations, in all conditions: scores, targets, seconds on both sides.
+
+    Each speaker is scored in a space that was made without the speaker: variation looks smaller on those whom
+    it was measured on.
+    """
+    folds = [items[folds_of(items) != fold] for fold in range(FOLDS)]
+    spaces = [space_of(rest) for rest in folds]
     for i, seconds in enumerate(DURATIONS):
         for longer in DURATIONS[i:]:
-            ones, others = items.where(seconds=seconds), items.where(seconds=longer)
-            trials = Trials.between(ones, others, among=longer == seconds)
-            yield ones, others, trials.fewer(CELL, rng)
+            columns = []
+            for fold, space in enumerate(spaces):
+                mine = items[folds_of(items) == fold]
+                ones, others = mine.where(seconds=seconds), mine.where(seconds=longer)
+                trials = Trials.between(ones, others, among=longer == seconds).fewer(CELL // FOLDS, rng)
+                table = scores(space, ones, others)
+                columns.append((trials.scores(table), trials.target))
+            made, target = (np.concatenate(column) for column in zip(*columns, strict=True))
+            yield made, target, np.full(len(made), seconds), np.full(len(made), longer)
 
 
-def fit(items: Items, cohort: Cohort) -> tuple[Calibration, OperatingPoints]:
-    """Fit on all cells at once, each weighing the same; measure operating points on each duration."""
-    columns: list[list[Array]] = []
-    for ones, others, trials in cells(items, np.random.default_rng(0)):
-        scores = trials.scores(cohort.normalised(ones.vector @ others.vector.T, ones.vector, others.vector))
-        columns.append([scores, trials.target, ones.seconds[trials.one], others.seconds[trials.other]])
-    scores, target, one, other = (np.concatenate(column) for column in zip(*columns, strict=True))
-    calibration = Calibration.fit(scores, target, one, other)
+def folds_of(items: Items) -> NDArray[np.intp]:
+    """Fold of each item, the same for all of a speaker."""
+    names, of = np.unique(items.speaker, return_inverse=True)
+    return (np.random.default_rng(0).permutation(len(names)) % FOLDS)[of]
+
+
+def fit(items: Items) -> tuple[Calibration, OperatingPoints]:
+    """Fit on all cells at once; measure operating points on each duration."""
+    columns = list(cells(items, np.random.default_rng(0)))
+    made, target, one, other = (np.concatenate(column) for column in zip(*columns, strict=True))
+    calibration = Calibration.fit(made, target, one, other)
     strangers = [
-        calibration(scores, one, other)[~target]
-        for scores, target, one, other in columns
-        if one[0] == other[0]
+        calibration(made, one, other)[~target] for made, target, one, other in columns if one[0] == other[0]
     ]
     return calibration, OperatingPoints.measure(strangers, RATES)
 
@@ -84,18 +110,21 @@ def main(path: Path, output: Path = PARAMETERS) -> None:
     """Write the parameters."""
     items, model = Items.load(path)
     items = items.where(group="adult", corpus=CORPORA)
-    cohort = cohort_of(items)
-    calibration, points = fit(items, cohort)
+    compensation, cohort = space_of(items)
+    calibration, points = fit(items)
     np.savez(
         output,
         model=model,
+        compensation=compensation.matrix.astype(np.float32),
         cohort=cohort.vectors.astype(np.float32),
         top=cohort.top,
+        share=cohort.share,
         calibration=calibration.coefficients,
         rates=points.rates,
         ratios=points.ratios,
     )
     print(f"{output}: {len(cohort.vectors)} in the cohort, coefficients {calibration.coefficients.round(3)}")
+    print(f"sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}")
     for rate, ratio in zip(points.rates, points.ratios, strict=True):
         print(f"  {rate:.4f} of strangers have llr {ratio:.2f} or more")
 

@@ -3,8 +3,9 @@
     python tools/embed_speakers.py ../shared/data items.npz
 
 Utterances of one speaker are joined, silence dropped, until there are 1.5, 3, 5, 10 or 20 s of speech; no
-utterance is in two crops of one duration. Where speech is, is decided on the clean sound (Silero), so that
-the same speech is seen in every condition:
+utterance is in two crops of one duration. Who has one utterance only, for the cohort, has one crop; that, and
+children and VoxForge, are taken in the clean only. Where speech is, is decided on the clean sound (Silero),
+so that the same speech is seen in every condition:
 
 - `clean`: as it is;
 - `noise`: a clip of ESC-10 at 5 to 20 dB under the speech;
@@ -38,8 +39,10 @@ from tertulia.simulation.sounds import decibels, load, rms
 
 RATE = 16_000
 CONDITIONS = ("clean", "noise", "room", "telephone")
-MOST = {1.5: (20, 10), 3.0: (10, 6), 5.0: (6, 4), 10.0: (4, 3), 20.0: (2, 0)}
+MOST = {1.5: (8, 4), 3.0: (6, 3), 5.0: (4, 2), 10.0: (3, 1), 20.0: (1, 0)}
 """Seconds of speech: crops of a speaker in the clean, and in each other condition."""
+ALONE = 10.0
+"""Seconds of the longest crop of who has one utterance, and of whom there is no other."""
 CORPORA = ("speechocean762", "LibriSpeech", "VoxForge")
 ROOMS = 24
 VAD_FRAME, VAD_CONTEXT = 512, 64
@@ -156,6 +159,22 @@ def plan(speech: list[int], seconds: float, most: int) -> Iterator[Crop]:
             made, first, total = made + 1, last + 1, 0
 
 
+def conditions_of(speaker: Speaker) -> tuple[str, ...]:
+    """All conditions for adults who are trained on or tested; the clean for the others."""
+    several = len(speaker.utterances) > 1 and speaker.corpus != "VoxForge"
+    return CONDITIONS if several and speaker.group != "child" else ("clean",)
+
+
+def crops_of(speech: list[int], condition: str) -> list[Crop]:
+    """Crops of all durations, given the samples of speech in each utterance."""
+    if len(speech) == 1:
+        fitting = [seconds for seconds in MOST if seconds <= ALONE and seconds * RATE <= speech[0]]
+        return [Crop(max(fitting), 0, 0)] if fitting else []
+    return [
+        crop for seconds, most in MOST.items() for crop in plan(speech, seconds, most[condition != "clean"])
+    ]
+
+
 def items_of(
     speaker: Speaker, speech_of: Speech, conditions: Conditions, listener: Listener
 ) -> Iterator[dict[str, object]]:
@@ -164,25 +183,24 @@ def items_of(
     clean = [load(path, RATE, 30.0) for path in used]
     masks = speech_of(clean)
     tested = speaker.group == "test"
-    for condition in CONDITIONS if len(used) > 1 else ("clean",):
+    for condition in conditions_of(speaker):
         rng = np.random.default_rng([speaker.seed, CONDITIONS.index(condition)])
         heard = [
             conditions(samples, condition, tested, rng)[mask]
             for samples, mask in zip(clean, masks, strict=True)
         ]
-        for seconds, most in MOST.items():
-            for crop in plan([len(samples) for samples in heard], seconds, most[condition != "clean"]):
-                joined = np.concatenate(heard[crop.first : crop.last + 1])[: round(seconds * RATE)]
-                yield {
-                    "speaker": speaker.name,
-                    "corpus": speaker.corpus,
-                    "group": speaker.group,
-                    "condition": condition,
-                    "seconds": seconds,
-                    "first": crop.first,
-                    "last": crop.last,
-                    "vector": listener.embed(joined).vector,
-                }
+        for crop in crops_of([len(samples) for samples in heard], condition):
+            joined = np.concatenate(heard[crop.first : crop.last + 1])[: round(crop.seconds * RATE)]
+            yield {
+                "speaker": speaker.name,
+                "corpus": speaker.corpus,
+                "group": speaker.group,
+                "condition": condition,
+                "seconds": crop.seconds,
+                "first": crop.first,
+                "last": crop.last,
+                "vector": listener.embed(joined).vector,
+            }
 
 
 def main(data: Path, output: Path) -> None:

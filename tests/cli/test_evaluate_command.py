@@ -288,3 +288,26 @@ def test_broken_files_are_named_with_the_line(cli, pair):
     outcome = cli("evaluate", *pair)
     assert outcome.code == 3
     assert f"{pair[1]}:3: " in outcome.stderr
+
+
+def test_a_collection_is_scored_under_one_mapping(cli, tmp_path):
+    """By themselves both are perfect. Together a name is one person: a's 10 s are right, b's 10 s are not."""
+    turns = {"a": [(0, 6, "1"), (6, 10, "2")], "b": [(0, 6, "2"), (6, 10, "1")]}
+    for name, mine in turns.items():
+        write(tmp_path / "ref" / f"{name}.rttm", **{name: REFERENCE})
+        write(tmp_path / "hyp" / f"{name}.rttm", **{name: mine})
+    outcome = cli("evaluate", tmp_path / "ref", tmp_path / "hyp", "--cross-show", "--json")
+    found = scores(outcome)
+    assert found["overall"]["der"] == 0
+    assert found["cross_show"] == {"der": 0.5, "false_alarm": 0.0, "missed": 0.0, "confusion": 0.5}
+    last = cli("evaluate", tmp_path / "ref", tmp_path / "hyp", "--cross-show").stdout.splitlines()[-1]
+    assert last == (
+        "cross-show, one mapping of speakers for all recordings: "
+        "DER % 50.00, FA % 0.00, miss % 0.00, conf % 50.00"
+    )
+
+
+def test_a_recording_without_hypothesis_is_missed_across_shows_too(cli, folders):
+    (folders[1] / "b.rttm").unlink()
+    outcome = cli("evaluate", *folders, "--cross-show", "--allow-missing", "--json")
+    assert scores(outcome)["cross_show"]["missed"] == pytest.approx((1 + 10) / 20)

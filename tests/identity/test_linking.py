@@ -31,8 +31,8 @@ def threshold(monkeypatch):
 @pytest.fixture(scope="module")
 def scorer():
     rng = np.random.default_rng(99)
-    cohort = Cohort(unit(rng.standard_normal((40, DIM))), top=20)
-    return Scorer("net", cohort, Calibration(np.array([-60.0, 10.0, 0.0, 0.0])))
+    cohort = Cohort(unit(rng.standard_normal((40, DIM))), top=20, share=0.5)
+    return Scorer("net", cohort, Calibration(np.array([-40.0, 80.0, 0.0, 0.0])))
 
 
 def people(count, seed=0):

@@ -9,11 +9,13 @@ from tertulia.errors import InputError, ModelMissingError, UsageError
 from tertulia.identity import scoring
 from tertulia.identity.calibration import Calibration
 from tertulia.identity.cohort import Cohort
+from tertulia.identity.compensation import Compensation
 from tertulia.identity.listening import Listener
 from tertulia.identity.scoring import Score, Scorer, default_scorer, identify, open_set_threshold, verify
 from tertulia.identity.voiceprint import Voiceprint
 
-SCORER = Scorer("net", Cohort(np.eye(4), top=2), Calibration(np.array([-1.0, 2.0, 0.0, 0.0])))
+COHORT, LINE = Cohort(np.eye(4), top=2, share=0.5), Calibration(np.array([-1.0, 2.0, 0.0, 0.0]))
+SCORER = Scorer("net", COHORT, LINE)
 
 
 def voice(*vector, seconds=10.0, model="net"):
@@ -23,8 +25,17 @@ def voice(*vector, seconds=10.0, model="net"):
 def test_a_score_by_hand():
     score = SCORER(voice(0.8, 0.6, 0, 0), voice(0.8, 0.6, 0, 0))
     assert score.raw == pytest.approx(1.0)
-    assert score.normalised == pytest.approx((1 - 0.7) / 0.1, rel=1e-5)
+    assert score.normalised == pytest.approx(1 - 0.5 * 0.7)
     assert score.llr == pytest.approx(2 * score.normalised - 1)
+
+
+def test_voices_are_compared_where_they_are_compensated():
+    scorer = Scorer("net", COHORT, LINE, Compensation(np.diag([1.0, 3.0, 1.0, 1.0])))
+    score = scorer(voice(1, 0, 0, 0), voice(0.6, 0.8, 0, 0))
+    assert score.raw == pytest.approx(0.6)  # that of the voices as they are
+    compensated = 0.6 / np.hypot(0.6, 2.4)
+    means = (0.5, (0.6 + 2.4) / np.hypot(0.6, 2.4) / 2)
+    assert score.normalised == pytest.approx(compensated - 0.5 * sum(means) / 2)
 
 
 def test_probability_is_bayes_rule():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,21 +16,16 @@ from tertulia.cli._annotations import read_folder, read_recordings, read_regions
 from tertulia.cli._terminal import aligned, put, put_table, say
 
 if TYPE_CHECKING:
-    from tertulia.evaluation import FileScore, Report
-    from tertulia.timeline import Diarization
+    from tertulia.evaluation import FileScore, Protocol, Report
+    from tertulia.timeline import Diarization, Timeline
 
 __all__ = ["evaluate"]
 
 Recordings = Mapping[str, "Diarization"]
 
 # Heading → key of `FileScore.to_dict`, all of them fractions.
-_RATES = {
-    "DER %": "der",
-    "FA %": "false_alarm",
-    "miss %": "missed",
-    "conf %": "confusion",
-    "JER %": "jer",
-}
+_ERRORS = {"DER %": "der", "FA %": "false_alarm", "miss %": "missed", "conf %": "confusion"}
+_RATES = _ERRORS | {"JER %": "jer"}
 _HEADINGS = ("recording", *_RATES, "count off", "speech s")
 
 # What `--all-metrics` adds, in the same way; all in % but the information, which is in nats.
@@ -73,6 +70,10 @@ def evaluate(
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    cross_show: Annotated[
+        bool,
+        typer.Option("--cross-show", help="Also score the collection as one: names must hold across it."),
+    ] = False,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Count recordings without hypothesis as missed speech.")
     ] = False,
@@ -89,11 +90,32 @@ def evaluate(
     regions = None if uem is None else read_regions(uem, references)
     within = {} if tolerance is None else {"tolerance": tolerance}
     report = score_files(references, hypotheses, regions, protocol, allow_missing, **within)
+    together = _cross_show(references, hypotheses, regions, protocol) if cross_show else {}
     if as_json:
-        put(json.dumps(report.to_dict(), indent=2) + "\n")
+        put(json.dumps(report.to_dict() | together, indent=2) + "\n")
     else:
         _show(report, per_file, all_metrics)
+        for rates in together.values():
+            shares = ", ".join(f"{heading} {100 * rates[key]:.2f}" for heading, key in _ERRORS.items())
+            put(f"cross-show, one mapping of speakers for all recordings: {shares}\n")
     return 0
+
+
+def _cross_show(
+    references: Recordings,
+    hypotheses: Recordings,
+    regions: Mapping[str, Timeline] | None,
+    protocol: Protocol,
+) -> dict[str, dict[str, float]]:
+    """Error of the collection under one mapping; recordings without hypothesis are missed speech."""
+    from tertulia.evaluation import cross_show_errors
+    from tertulia.timeline import Diarization
+
+    given = {name: hypotheses.get(name, Diarization()) for name in references}
+    scored = None if regions is None else {name: regions[name] for name in references}
+    error = reduce(add, cross_show_errors(references, given, uem=scored, protocol=protocol).values())
+    rates = (error.der, error.false_alarm_rate, error.missed_rate, error.confusion_rate)
+    return {"cross_show": dict(zip(_ERRORS.values(), rates, strict=True))}
 
 
 def _matched(reference: Path, hypothesis: Path) -> tuple[Recordings, Recordings]:

@@ -1,8 +1,9 @@
 """Are two voices one person's? Scores, calibrated likelihood ratios, decisions at a rate of false accepts.
 
-A score is made in three steps: the cosine of the two voiceprints; the same normalised by a cohort (`Cohort`);
-from that and the seconds of speech on both sides the log-likelihood ratio (`Calibration`). Decisions are made
-on the ratio. They label recordings: they are not authentication, and a replayed or cloned voice will pass.
+A score is made in three steps: the cosine of the two voiceprints, in a space where what one person varies in
+counts for less (`Compensation`); the same normalised by a cohort (`Cohort`); from that and the seconds of
+speech on both sides the log-likelihood ratio (`Calibration`). Decisions are made on the ratio. They label
+recordings: they are not authentication, and a replayed or cloned voice will pass.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from tertulia.errors import ModelMissingError, UsageError
 from tertulia.identity.calibration import Calibration, OperatingPoints
 from tertulia.identity.cohort import Cohort
+from tertulia.identity.compensation import Compensation
 from tertulia.identity.voiceprint import Voiceprint, same_model
 from tertulia.inference import WEIGHTS
 
@@ -37,7 +39,7 @@ class Score:
     Attributes:
         raw: what a system compares by: of voiceprints the cosine, −1 to 1; of Gaussian models the mean log
             ratio of the likelihoods of a frame.
-        normalised: the same in standard deviations of the cohort's.
+        normalised: the same by a cohort; of voiceprints, of the cosine where it is compensated.
         llr: natural logarithm of how much likelier this is for one person than for two.
     """
 
@@ -82,11 +84,13 @@ class Scorer:
         model: the network whose voiceprints it compares.
         cohort: what cosines are normalised by.
         calibration: what makes ratios of normalised scores.
+        compensation: maps voices before they are compared, as it has mapped the cohort; None leaves them.
     """
 
     model: str
     cohort: Cohort
     calibration: Calibration
+    compensation: Compensation | None = None
 
     def __call__(self, one: Voiceprint, other: Voiceprint) -> Score:
         """Compare two voices.
@@ -116,7 +120,9 @@ class Scorer:
         one, other = (np.stack([each.vector for each in side]).astype(np.float64) for side in (ones, others))
         seconds_one, seconds_other = (np.array([each.seconds for each in side]) for side in (ones, others))
         cosines = one @ other.T
-        normalised = self.cohort.normalised(cosines, one, other)
+        if self.compensation is not None:
+            one, other = self.compensation(one), self.compensation(other)
+        normalised = self.cohort.normalised(one @ other.T, one, other)
         return cosines, normalised, self.calibration(normalised, seconds_one[:, None], seconds_other)
 
 
@@ -189,7 +195,8 @@ def _bundled(path: Path) -> tuple[Scorer, OperatingPoints]:
         raise ModelMissingError(f"{path}: the calibration of known voices is missing: {error}") from error
     scorer = Scorer(
         str(values["model"]),
-        Cohort(values["cohort"].astype(np.float64), int(values["top"])),
+        Cohort(values["cohort"].astype(np.float64), int(values["top"]), float(values["share"])),
         Calibration(values["calibration"]),
+        Compensation(values["compensation"].astype(np.float64)),
     )
     return scorer, OperatingPoints(values["rates"], values["ratios"])
