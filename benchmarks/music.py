@@ -21,6 +21,7 @@ from _backgrounds import RATE, mixed, music
 from tertulia.audio import Waveform, read
 from tertulia.evaluation import DiarizationError, SpeakerCountError, diarization_error, speaker_count_error
 from tertulia.frontend import behind
+from tertulia.systems import ignoring_music
 from vad import recordings
 
 HEADINGS = ["subset", "speech over music", "remedy", "DER %", "false alarm", "missed", "confusion"]
@@ -32,7 +33,11 @@ Diarize = Callable[[Waveform], tertulia.Diarization]
 def remedies(system: str, threads: int) -> dict[str, Diarize]:
     """Ways to diarize."""
     plain = tertulia.load(system, threads=threads)
-    return {"none": plain, "--front-end vocals": behind(plain, "vocals")}
+    return {
+        "none": plain,
+        "--music ignore": ignoring_music(plain, threads),
+        "--front-end vocals": behind(plain, "vocals"),
+    }
 
 
 def main() -> None:

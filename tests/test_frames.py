@@ -160,3 +160,13 @@ def test_cropping_on_edges_slices(grid, count, data):
 def test_scores_are_a_matrix():
     with pytest.raises(ValueError, match=r"scores of shape \(frames, columns\); got \(5,\)"):
         Frames(np.zeros(5, np.float32), Grid(0.1))
+
+
+def test_cells_within_two_times():
+    grid = Grid(0.5)
+    assert grid.within(1.0, 2.1, 10) == slice(2, 4)
+    assert grid.within(1.1, 1.2, 10) == slice(2, 2)
+    assert grid.within(1.1, 1.2, 10, least=2) == slice(0, 2)
+    assert grid.within(4.9, 9.0, 10, least=3) == slice(7, 10)
+    assert grid.within(0.0, 9.0, 1, least=3) == slice(0, 1)
+    assert grid.within(7.0, 9.0, 10) == slice(10, 10)

@@ -29,7 +29,7 @@ _version errors speakers
 timeline
 frames traits
 audio
-config inference features featurefiles mfcc gaussians hub
+config inference features featurefiles mfcc prosody gaussians hub
 segmentation
 embedding
 clustering
@@ -44,7 +44,7 @@ systems
 formats
 transcripts
 identity
-detection frontend separation
+detection emotions frontend separation
 streaming
 evaluation
 drawing

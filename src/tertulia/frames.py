@@ -68,6 +68,15 @@ class Grid:
         """Cells nearest in length to `seconds`."""
         return math.floor(seconds / self.step + 0.5 + _EPSILON)
 
+    def within(self, start: float, end: float, count: int, least: int = 0) -> slice:
+        """Return the cells between the edges nearest to two times, of the first `count`.
+
+        They are `least` or more, if there are so many.
+        """
+        last = min(max(self.nearest_edge(end), least), count)
+        first = max(min(self.nearest_edge(start), last - least), 0)
+        return slice(first, max(last, min(first + least, count)))
+
     def mask(self, timeline: Timeline, count: int) -> NDArray[np.bool_]:
         """Tell for the first `count` cells whether their middle lies in the timeline, shape (count,)."""
         return timeline.covers(self.middles(count))

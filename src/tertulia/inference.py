@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +19,10 @@ __all__ = ["Network", "cores", "weights"]
 
 WEIGHTS = Path(__file__).parent / "weights"
 
+_COMPANION = "tertulia_weights_nc"
+# Weights learnt from data that may not be used commercially are no part of this package: name → licence.
+_NON_COMMERCIAL = {"emotions": "CC BY-NC-SA 4.0"}
+
 DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 """Where networks compute: name → what ONNX Runtime calls it."""
 
@@ -24,14 +30,29 @@ DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 def weights(name: str) -> Path:
     """Return the path of bundled weights, or of the file that `name` is, with or without `.onnx`.
 
+    Weights that are non-commercial come in a package of their own, which is looked into as well.
+
     Raises:
         ModelMissingError: when there is neither.
     """
-    for path in (WEIGHTS / f"{name}.onnx", Path(name), Path(f"{name}.onnx")):
+    for path in (*(folder / f"{name}.onnx" for folder in _folders()), Path(name), Path(f"{name}.onnx")):
         if path.is_file():
             return path
+    if name in _NON_COMMERCIAL:
+        raise ModelMissingError(
+            f"the weights {name!r} are not installed: their licence is {_NON_COMMERCIAL[name]}, so they come "
+            "apart, from the folder weights-nc of the repository: pip install ./weights-nc"
+        )
     there = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.onnx")))
     raise ModelMissingError(f"no weights {name!r}: not a file, and not bundled; bundled are: {there}")
+
+
+def _folders() -> Iterator[Path]:
+    """Yield the folders of installed weights."""
+    yield WEIGHTS
+    found = importlib.util.find_spec(_COMPANION)
+    if found is not None:
+        yield from map(Path, found.submodule_search_locations or ())
 
 
 class Network:

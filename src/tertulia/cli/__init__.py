@@ -23,6 +23,7 @@ from tertulia.cli import (
     corpus,
     crossshow,
     diarize,
+    emotions,
     enroll,
     evaluate,
     formats,
@@ -67,6 +68,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "clips": clips.clips,
     "separate": separate.separate,
     "scenes": scenes.scenes,
+    "emotions": emotions.emotions,
 }
 
 INTERRUPTED = 130

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -56,6 +56,10 @@ def diarize(
             help="Mix all channels, keep them apart as different people, or take one, counted from 0.",
         ),
     ] = "mix",
+    music: Annotated[
+        Literal["keep", "ignore"],
+        typer.Option(help="Whether music over which nobody speaks may be taken for a speaker."),
+    ] = "keep",
     front_end: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="What recordings go through first: vocals takes music away."),
@@ -72,6 +76,7 @@ def diarize(
     """Tell who spoke when in recordings."""
     import tertulia
     from tertulia.frontend import behind
+    from tertulia.systems import ignoring_music
 
     began = time.monotonic()
     names = [name_of(given) for given in inputs]
@@ -86,6 +91,8 @@ def diarize(
         threads=threads,
         device=device,
     )
+    if music == "ignore":
+        diarizer = ignoring_music(diarizer, threads or 0)
     if front_end is not None:
         diarizer = behind(diarizer, front_end)
     deliver.prepare(names)

@@ -16,7 +16,7 @@ from tertulia.cli._annotations import read_folder, read_recordings, read_regions
 from tertulia.cli._terminal import aligned, put, put_table, say
 
 if TYPE_CHECKING:
-    from tertulia.evaluation import FileScore, Protocol, Report
+    from tertulia.evaluation import EmotionError, FileScore, Protocol, Report
     from tertulia.timeline import Diarization, Timeline
 
 __all__ = ["evaluate"]
@@ -27,6 +27,7 @@ Recordings = Mapping[str, "Diarization"]
 _ERRORS = {"DER %": "der", "FA %": "false_alarm", "miss %": "missed", "conf %": "confusion"}
 _RATES = _ERRORS | {"JER %": "jer"}
 _HEADINGS = ("recording", *_RATES, "count off", "speech s")
+_EMOTION_HEADINGS = ("recording", "EDER %", "FA %", "miss %", "conf %", "scored s")
 
 # What `--all-metrics` adds, in the same way; all in % but the information, which is in nats.
 _MORE = {
@@ -69,6 +70,9 @@ def evaluate(
             help="Also print speech detection (SAD), purity, coverage, Rand, information and change points.",
         ),
     ] = False,
+    emotions: Annotated[
+        bool, typer.Option("--emotions", help="Turns are emotions, not speakers: score EDER.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     cross_show: Annotated[
         bool,
@@ -83,11 +87,15 @@ def evaluate(
     In a folder, a file that holds one recording goes by its own name; otherwise recordings go by the names
     in the file. Two files of one recording each are compared whatever they are called.
     """
-    from tertulia.evaluation import Protocol, score_files
+    from tertulia.evaluation import Protocol, score_emotions, score_files
 
     protocol = Protocol(collar, skip_overlap)
     references, hypotheses = _matched(reference, hypothesis)
     regions = None if uem is None else read_regions(uem, references)
+    if emotions:
+        scores = score_emotions(references, hypotheses, regions, protocol, allow_missing)
+        _show_emotions(scores, protocol.describe(uem is not None), per_file, as_json)
+        return 0
     within = {} if tolerance is None else {"tolerance": tolerance}
     report = score_files(references, hypotheses, regions, protocol, allow_missing, **within)
     together = _cross_show(references, hypotheses, regions, protocol) if cross_show else {}
@@ -147,6 +155,24 @@ def _show(report: Report, per_file: bool, all_metrics: bool) -> None:
 
 def _put(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     put_table(headings, rows, aligned([headings, *rows]), numeric=True)
+
+
+def _show_emotions(scores: Mapping[str, EmotionError], protocol: str, per_file: bool, as_json: bool) -> None:
+    overall = reduce(add, scores.values())
+    if as_json:
+        files = {name: error.to_dict() for name, error in scores.items()}
+        table = {"overall": overall.to_dict(), "files": files, "protocol": {"description": protocol}}
+        put(json.dumps(table, indent=2) + "\n")
+        return
+    shown = dict(scores) if per_file or len(scores) == 1 else {}
+    if len(scores) > 1:
+        shown[f"all {len(scores)}"] = overall
+    rows = [
+        [name, *(f"{100 * rate:.2f}" for rate in error.to_dict().values()), f"{error.duration:.2f}"]
+        for name, error in shown.items()
+    ]
+    put_table(_EMOTION_HEADINGS, rows, aligned([_EMOTION_HEADINGS, *rows]), numeric=True)
+    put(f"protocol: {protocol}\n")
 
 
 def _row(name: str, score: FileScore) -> list[str]:

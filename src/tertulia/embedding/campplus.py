@@ -193,6 +193,11 @@ class CAMPPlus(_Parts):
         frames: Array = self.frames(**inputs)[0]
         return frames[begin - first : end - first]
 
+    def frames_of(self, samples: Array) -> Array:
+        """Compute the frames of a stretch of sound, one every 20 ms; (samples,) → (frames, 512)."""
+        features = int(len(samples) / self.sample_rate / _FEATURE + 0.5)
+        return self._frames_of(samples, np.ones((features + 1) // 2, dtype=bool))
+
     def inputs(self, samples: Array) -> dict[str, Array]:
         """Return what the frame-level half gets for a stretch of sound, (samples,)."""
         return self._inputs(self._features(samples))

@@ -27,7 +27,7 @@ from tertulia.evaluation.diarization import (
     speaker_count_error,
     speaker_mapping,
 )
-from tertulia.evaluation.emotion import EmotionError, emotion_error
+from tertulia.evaluation.emotion import EmotionError, emotion_error, score_emotions
 from tertulia.evaluation.jaccard import JaccardError, jaccard_error
 from tertulia.evaluation.protocol import Protocol, Score
 from tertulia.evaluation.report import FileScore, Report, score_file, score_files
@@ -66,6 +66,7 @@ __all__ = [
     "jaccard_error",
     "match_changes",
     "min_dcf",
+    "score_emotions",
     "score_file",
     "score_files",
     "speaker_count_error",

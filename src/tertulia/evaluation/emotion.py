@@ -6,6 +6,7 @@ annotation of emotions is a `Diarization` whose "speakers" are emotions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,10 @@ import numpy as np
 from tertulia.evaluation.diarization import error_of_pairs
 from tertulia.evaluation.partition import partition
 from tertulia.evaluation.protocol import DEFAULT, Protocol, ProtocolScore
+from tertulia.evaluation.report import check_names
 from tertulia.timeline import Diarization, Timeline
 
-__all__ = ["EmotionError", "emotion_error"]
+__all__ = ["EmotionError", "emotion_error", "score_emotions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,12 @@ class EmotionError(ProtocolScore):
         """Emotion diarization error rate; 0 when nothing is scored."""
         wrong = self.false_alarm + self.missed + self.confusion
         return wrong / self.duration if self.duration else 0.0
+
+    def to_dict(self) -> dict[str, float]:
+        """Rates as fractions of the scored duration."""
+        whole = self.duration or 1.0
+        parts = {name: getattr(self, name) / whole for name in ("false_alarm", "missed", "confusion")}
+        return {"eder": self.eder, **parts}
 
 
 def emotion_error(
@@ -66,3 +74,26 @@ def emotion_error(
         missed=error.missed,
         confusion=error.confusion,
     )
+
+
+def score_emotions(
+    references: Mapping[str, Diarization],
+    hypotheses: Mapping[str, Diarization],
+    uem: Mapping[str, Timeline] | None = None,
+    protocol: Protocol = DEFAULT,
+    allow_missing: bool = False,
+) -> dict[str, EmotionError]:
+    """Score the emotions of every reference against the hypothesis of the same name.
+
+    Arguments and errors are those of `score_files`.
+    """
+    check_names(references, hypotheses, uem, allow_missing)
+    return {
+        name: emotion_error(
+            reference,
+            hypotheses.get(name, Diarization()),
+            uem=None if uem is None else uem[name],
+            protocol=protocol,
+        )
+        for name, reference in references.items()
+    }

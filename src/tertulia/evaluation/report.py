@@ -145,15 +145,7 @@ def score_files(
         InputError: without references, or listing the references without hypothesis (unless allowed), the
             hypotheses without reference, or the references without UEM.
     """
-    if not references:
-        raise InputError("there is no reference to score against")
-    problems = [
-        _listing("without hypothesis", () if allow_missing else references.keys() - hypotheses.keys()),
-        _listing("without reference", hypotheses.keys() - references.keys()),
-        _listing("without UEM", () if uem is None else references.keys() - uem.keys()),
-    ]
-    if any(problems):
-        raise InputError("; ".join(filter(None, problems)))
+    check_names(references, hypotheses, uem, allow_missing)
     files = {
         name: score_file(
             reference,
@@ -165,6 +157,24 @@ def score_files(
         for name, reference in references.items()
     }
     return Report(reduce(add, files.values()), MappingProxyType(files), protocol, uem is not None)
+
+
+def check_names(
+    references: Mapping[str, Diarization],
+    hypotheses: Mapping[str, Diarization],
+    uem: Mapping[str, Timeline] | None,
+    allow_missing: bool,
+) -> None:
+    """Raise `InputError` unless both sides, and the UEM if there is one, hold the same recordings."""
+    if not references:
+        raise InputError("there is no reference to score against")
+    problems = [
+        _listing("without hypothesis", () if allow_missing else references.keys() - hypotheses.keys()),
+        _listing("without reference", hypotheses.keys() - references.keys()),
+        _listing("without UEM", () if uem is None else references.keys() - uem.keys()),
+    ]
+    if any(problems):
+        raise InputError("; ".join(filter(None, problems)))
 
 
 def _listing(what: str, names: Any) -> str:

@@ -32,7 +32,17 @@ from tertulia.errors import UsageError, unknown
 if TYPE_CHECKING:
     from tertulia.pipeline import Pipeline
 
-__all__ = ["QUALITIES", "Quality", "System", "available", "build", "chosen", "override", "read"]
+__all__ = [
+    "QUALITIES",
+    "Quality",
+    "System",
+    "available",
+    "build",
+    "chosen",
+    "ignoring_music",
+    "override",
+    "read",
+]
 
 FOLDER = Path(__file__).parent
 
@@ -218,6 +228,23 @@ def build(described: System, *, threads: int = 0, device: str = "cpu") -> Pipeli
         sliding=from_table(Sliding, described.sliding, f"{described.name}.sliding"),
         name=described.name,
     )
+
+
+def ignoring_music(pipeline: Pipeline, threads: int = 0) -> Pipeline:
+    """Return the same system, for which music over which nobody speaks is no speaker.
+
+    Raises:
+        UsageError: when it does not go over the recording in windows.
+        ModelMissingError: when the weights that tell music are not on this machine.
+    """
+    from tertulia.pipeline import Diarizer
+    from tertulia.segmentation.music import MusicIgnored
+    from tertulia.segmentation.scenes import SceneSegmenter
+
+    if not isinstance(pipeline, Diarizer):
+        raise UsageError(f"{pipeline.name} hears a recording as a whole: music cannot be left out of it")
+    heard = MusicIgnored(pipeline.segmenter, SceneSegmenter(threads=threads))
+    return dataclasses.replace(pipeline, segmenter=heard)
 
 
 def _running(parts: list[Any], threads: int, device: str) -> list[Any]:

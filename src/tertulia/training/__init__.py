@@ -12,6 +12,7 @@ from typing import Any
 
 from tertulia.errors import unknown
 from tertulia.training.crowd import CrowdTask
+from tertulia.training.emotions import EmotionTask
 from tertulia.training.endtoend import EndToEndTask
 from tertulia.training.pretraining import PretrainingTask
 from tertulia.training.recipe import Recipe, read_recipe
@@ -27,6 +28,7 @@ __all__ = ["TASKS", "Model", "Recipe", "Task", "make_task", "read_recipe", "trai
 
 TASKS: dict[str, Callable[..., Any]] = {
     "one-or-two": CrowdTask,
+    "emotions": EmotionTask,
     "segmentation": SegmentationTask,
     "separation": SeparationTask,
     "siamese": SiameseTask,

@@ -161,12 +161,13 @@ class SeparationTask:
         """A new network."""
         return SeparationModel(self.network())
 
+    def test_mixture(self, number: int) -> dict[str, NDArray[Any]]:
+        """Make a mixture of the test as `example` does, noisy if its number is odd."""
+        return self._mixed("test", np.random.default_rng(_TEST + number), noisy=number % 2 == 1)
+
     @cached_property
     def _tests(self) -> list[dict[str, NDArray[Any]]]:
-        return [
-            self._mixed("test", np.random.default_rng(_TEST + number), noisy=number % 2 == 1)
-            for number in range(self.data.tests)
-        ]
+        return [self.test_mixture(number) for number in range(self.data.tests)]
 
     def evaluate(self, model: SeparationModel) -> dict[str, float]:
         """Mean improvement of SI-SDR over the mixture in dB, clean and noisy mixtures apart."""

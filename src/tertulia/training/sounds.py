@@ -192,11 +192,15 @@ class SoundTask:
         """A new network."""
         return SoundModel(self.network(len(self.classes)), self.network.bands)
 
+    def test_mixture(self, number: int) -> tuple[Array, NDArray[np.int64]]:
+        """Make a mixture of the test: samples (n,) and the class of each frame, (frames,), of `CLASSES`."""
+        return self._test(np.random.default_rng(_TEST + number))
+
     @cached_property
     def _tests(self) -> list[dict[str, NDArray[Any]]]:
         found: list[dict[str, NDArray[Any]]] = []
         for number in range(self.data.tests):
-            samples, labels = self._test(np.random.default_rng(_TEST + number))
+            samples, labels = self.test_mixture(number)
             found.append({"waveforms": np.pad(samples, _AROUND), "labels": self._targets(labels)})
         return found
 
