@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -95,43 +96,62 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--recipe", type=Path, default=Path("recipes/emotions.toml"))
     parser.add_argument("--folds", type=int, default=6)
-    parser.add_argument("--only", type=int, default=None, help="this many of the folds")
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of the folds to measure")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
-    parser.add_argument("--joined", type=int, default=12, help="utterances in a recording; 0 makes none")
+    parser.add_argument("--joined", type=int, default=10, help="utterances in a recording; 0 makes none")
+    parser.add_argument("--keep", type=Path, help="folder for the results of folds; those there are used")
     options = parser.parse_args()
     with open(options.table, encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     recipe = read_recipe(options.recipe, {"speech": str(options.table)})
+    results = []
+    for number, speakers in enumerate(dealt(rows, options.folds)):
+        kept = options.keep and options.keep / f"{recipe.name}-{number}.json"
+        if kept and kept.exists():
+            result = json.loads(kept.read_text())
+        elif options.only is None or number in options.only:
+            result = measured(number, speakers, recipe, rows, options)
+            if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(json.dumps(result))
+        else:
+            continue
+        print(f"fold {number}: {', '.join(speakers)}", flush=True)
+        results.append(result)
+    print()
+    report(results)
+    if options.joined:
+        report_errors(results)
+
+
+def measured(
+    number: int, speakers: tuple[str, ...], recipe: Recipe, rows: list[dict[str, str]], options: Any
+) -> dict[str, Any]:
+    """Train without some speakers and measure on them: classes of utterances, and errors of recordings."""
+    fold = dataclasses.replace(recipe, data={**recipe.data, "test": speakers})
+    task = make_task(fold, options.cache, lambda _: None)
     kind = RECOGNIZERS["spectral" if recipe.network["name"] == "spectral" else "voice-and-prosody"]
-    right: dict[str, list[NDArray[np.bool_]]] = {"alone": [], "among others": []}
-    truth, guessed, who = [], [], []
-    errors: dict[str, list[EmotionError]] = {}
-    for number, speakers in enumerate(dealt(rows, options.folds)[: options.only]):
-        fold = dataclasses.replace(recipe, data={**recipe.data, "test": speakers})
-        task = make_task(fold, options.cache, lambda _: None)
-        with tempfile.TemporaryDirectory() as folder:
-            model = trained(fold, task, Path(folder))
-            measured = task.test[task.whole[task.test]]
-            for name, others in (("alone", 0), ("among others", 12)):
-                found = task.probabilities(model, measured, others).argmax(axis=1)
-                right[name].append(found == task.labels[measured])
-            truth.append(task.labels[measured])
-            guessed.append(found)
-            who.append(task.speakers[measured])
-            detector = EmotionDetector(kind(weights=f"{folder}/{recipe.name}.onnx", threads=1))
-            commonest = int(np.bincount(task.labels[task.train[task.whole[task.train]]]).argmax())
-            for speaker in speakers if options.joined else ():
-                mine = [row for row in rows if row["speaker"] == speaker]
-                recording = joined(mine, options.table.parent, options.joined, number)
-                for way, error in measured_on(recording, detector, commonest, number).items():
-                    errors.setdefault(way, []).append(error)
-        shares = ", ".join(f"{name} {100 * hits[-1].mean():.1f} %" for name, hits in right.items())
-        print(f"fold {number} ({', '.join(speakers)}): right {shares}", flush=True)
-        for way, records in errors.items():
-            print(f"    {way}: EDER {100 * sum(records[1:], start=records[0]).eder:.1f} % so far", flush=True)
-    report(right, np.concatenate(truth), np.concatenate(guessed), np.concatenate(who))
-    if errors:
-        report_errors(errors)
+    with tempfile.TemporaryDirectory() as folder:
+        model = trained(fold, task, Path(folder))
+        whole = task.test[task.whole[task.test]]
+        result: dict[str, Any] = {
+            "truth": task.labels[whole].tolist(),
+            "who": task.speakers[whole].tolist(),
+            "found": {
+                name: task.probabilities(model, whole, others).argmax(axis=1).tolist()
+                for name, others in (("alone", 0), ("among others", 12))
+            },
+            "errors": {},
+        }
+        detector = EmotionDetector(kind(weights=f"{folder}/{recipe.name}.onnx", threads=1))
+        commonest = int(np.bincount(task.labels[task.train[task.whole[task.train]]]).argmax())
+        for speaker in speakers if options.joined else ():
+            mine = [row for row in rows if row["speaker"] == speaker]
+            recording = joined(mine, options.table.parent, options.joined, number)
+            for way, error in measured_on(recording, detector, commonest, number).items():
+                amounts = {name: getattr(error, name) for name in error.quantities()}
+                result["errors"].setdefault(way, []).append(amounts)
+    return result
 
 
 def trained(recipe: Recipe, task: Any, folder: Path) -> Any:
@@ -172,33 +192,36 @@ def measured_on(
     return {way: emotion_error(reference, found, **whole) for way, found in told.items()}
 
 
-def report(
-    right: dict[str, list[NDArray[np.bool_]]],
-    truth: NDArray[Any],
-    guessed: NDArray[Any],
-    who: NDArray[Any],
-) -> None:
-    nemo = np.char.startswith(who.astype(str), "nemo")
+def report(results: list[dict[str, Any]]) -> None:
+    """Tables of utterances: shares that are right, and what is taken for what."""
+    truth, who = (np.array([x for result in results for x in result[key]]) for key in ("truth", "who"))
+    found = {
+        name: np.array([x for result in results for x in result["found"][name]])
+        for name in results[0]["found"]
+    }
+    nemo = np.char.startswith(who, "nemo")
     put("utterances", "all", "RAVDESS", "nEMO")
     put("---", "---", "---", "---")
-    for name, parts in right.items():
-        hits = np.concatenate(parts)
+    commonest = np.full(len(truth), np.bincount(truth).argmax())
+    for name, guess in (found | {"the commonest emotion": commonest}).items():
+        hits = guess == truth
         put(name, spread(hits, who), spread(hits[~nemo], who[~nemo]), spread(hits[nemo], who[nemo]))
-    commonest = np.bincount(truth).argmax()
-    put("the commonest emotion", spread(truth == commonest, who), "", "")
-    put("chance", "25.0", "", "")
+    put("chance", *["25.0"] * 3)
     print()
     put("true \\ found", *EMOTIONS)
     put(*["---"] * (len(EMOTIONS) + 1))
     for row, emotion in enumerate(EMOTIONS):
-        put(emotion, *(int(((truth == row) & (guessed == column)).sum()) for column in range(len(EMOTIONS))))
+        mine = found["among others"][truth == row]
+        put(emotion, *np.bincount(mine, minlength=len(EMOTIONS)).tolist())
     print()
 
 
-def report_errors(errors: dict[str, list[EmotionError]]) -> None:
+def report_errors(results: list[dict[str, Any]]) -> None:
+    """Table of recordings."""
     put("recordings", "EDER %", "false alarm", "missed", "confusion")
     put(*["---"] * 5)
-    for way, records in errors.items():
+    for way in results[0]["errors"]:
+        records = [EmotionError(**amounts) for result in results for amounts in result["errors"][way]]
         total = sum(records[1:], start=records[0])
         low, high = bootstrap(records, lambda e: e.eder, n=DRAWS)
         parts = (total.false_alarm, total.missed, total.confusion)

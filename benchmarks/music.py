@@ -1,6 +1,6 @@
 """What music in the background does to diarization, and what can be done about it.
 
-    python benchmarks/music.py DATA [--snr 10,5,0] [--system default] [--seconds 180]
+    python benchmarks/music.py DATA [--snr 10,5,0] [--system default] [--seconds 180] [--remedies=none,…]
 
 DATA holds `diarization/<subset>/` with audio and RTTM side by side, and `music/`. Every recording is
 diarized clean and with music at each ratio of speech to music, as it is and by every remedy. Prints a table
@@ -30,14 +30,15 @@ HEADINGS += ["count error"]
 Diarize = Callable[[Waveform], tertulia.Diarization]
 
 
-def remedies(system: str, threads: int) -> dict[str, Diarize]:
-    """Ways to diarize."""
+def remedies(system: str, names: list[str], threads: int) -> dict[str, Diarize]:
+    """Ways to diarize, by the options of `tertulia diarize` that stand for them."""
     plain = tertulia.load(system, threads=threads)
-    return {
-        "none": plain,
-        "--music ignore": ignoring_music(plain, threads),
-        "--front-end vocals": behind(plain, "vocals"),
+    ways: dict[str, Callable[[], Diarize]] = {
+        "none": lambda: plain,
+        "--music ignore": lambda: ignoring_music(plain, threads),
+        "--front-end vocals": lambda: behind(plain, "vocals"),
     }
+    return {name: ways[name]() for name in names}
 
 
 def main() -> None:
@@ -47,11 +48,12 @@ def main() -> None:
     parser.add_argument("--subsets", default="real,simulated")
     parser.add_argument("--snr", default="10,5,0")
     parser.add_argument("--seconds", type=float, default=180.0, help="of each recording, from its beginning")
+    parser.add_argument("--remedies", default="none,--music ignore,--front-end vocals")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     tracks = sorted((options.data / "music").glob("*.ogg"))
     ratios = [np.inf, *(float(value) for value in options.snr.split(","))]
-    systems = remedies(options.system, options.threads)
+    systems = remedies(options.system, options.remedies.split(","), options.threads)
     for line in [HEADINGS, ["---"] * len(HEADINGS)]:
         print("| " + " | ".join(line) + " |")
     for subset in options.subsets.split(","):

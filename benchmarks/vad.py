@@ -52,7 +52,7 @@ def row(where: str, how: str, method: str, error: DetectionError, speed: float) 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--methods", default="silero,powerset,energy")
+    parser.add_argument("--methods", default="silero,powerset,crdnn,energy")
     parser.add_argument("--subsets", default="real,simulated")
     parser.add_argument("--snr", default="10,0")
     parser.add_argument("--threads", type=int, default=2)

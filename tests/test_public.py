@@ -60,7 +60,12 @@ __main__
 """
 RANK = {name: rank for rank, line in enumerate(ORDER.strip().splitlines()) for name in line.split()}
 # Conveniences, imported when they are called: writing and drawing a value, converting a published checkpoint.
-WHEN_CALLED = {("timeline", "formats"), ("timeline", "drawing"), ("embedding", "networks")}
+WHEN_CALLED = {
+    ("timeline", "formats"),
+    ("timeline", "drawing"),
+    ("embedding", "networks"),
+    ("separation", "networks"),
+}
 
 
 def part_of(path: Path) -> str:

@@ -12,7 +12,7 @@ from tertulia.pipeline import Sliding
 from tertulia.segmentation import SEGMENTERS, Activity
 
 RATE = 16_000
-METHODS = ["powerset", "silero", "energy"]
+METHODS = ["powerset", "silero", "crdnn", "energy"]
 
 
 @pytest.fixture(scope="module", params=METHODS)

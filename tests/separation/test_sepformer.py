@@ -141,7 +141,7 @@ def test_one_file_a_voice(tmp_path):
 
 
 def test_mistakes_are_named(weights):
-    assert set(SEPARATORS) == {"sepformer"}
+    assert set(SEPARATORS) == {"sepformer", "speechbrain"}
     with pytest.raises(ModelMissingError, match="no weights 'nowhere'"):
         SepFormerSeparator("nowhere")
     with pytest.raises(ValueError, match="overlap lies in"):

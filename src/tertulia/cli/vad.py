@@ -32,7 +32,9 @@ def vad(
     format_names: FormatOption = None,
     method: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Segmentation model: powerset (the default), silero, energy …"),
+        typer.Option(
+            metavar="NAME", help="Segmentation model: powerset (the default), silero, crdnn, energy …"
+        ),
     ] = None,
     onset: Annotated[
         float | None, typer.Option(metavar="P", help="Probability at which speech begins.")

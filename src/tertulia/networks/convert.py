@@ -23,7 +23,7 @@ from tertulia.errors import InputError, MissingExtraError
 from tertulia.networks.resnet34 import ResNet34
 from tertulia.networks.xvector import XVector
 
-__all__ = ["convert", "export", "fill", "read"]
+__all__ = ["convert", "export", "fill", "read", "write_onnx"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -181,12 +181,13 @@ def export(network: ResNet34 | XVector, architecture: str, folder: Path) -> None
     """Write `frames.onnx` and `projection.onnx` of a network; batch and time stay free."""
     name, time, shape = _INPUTS[architecture]
     axes = {name: {0: "batch", time: "time"}, "frames": {0: "batch", 1: "frames"}}
-    _write(_Method(network, "frames"), folder / "frames.onnx", torch.zeros(shape), axes)
+    write_onnx(_Method(network, "frames"), folder / "frames.onnx", torch.zeros(shape), axes)
     axes = {"statistics": {0: "batch"}, "embeddings": {0: "batch"}}
-    _write(_Method(network, "embed"), folder / "projection.onnx", torch.zeros(1, network.pooled), axes)
+    write_onnx(_Method(network, "embed"), folder / "projection.onnx", torch.zeros(1, network.pooled), axes)
 
 
-def _write(network: nn.Module, path: Path, example: Tensor, axes: dict[str, dict[int, str]]) -> None:
+def write_onnx(network: nn.Module, path: Path, example: Tensor, axes: dict[str, dict[int, str]]) -> None:
+    """Write a network with one input and one output; axes by name of those, input first."""
     (source, result) = axes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter announces its own successor

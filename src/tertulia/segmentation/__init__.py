@@ -2,11 +2,13 @@
 
 from tertulia.segmentation.activity import Activity, Segmenter
 from tertulia.segmentation.powerset import PowersetSegmenter
+from tertulia.segmentation.scenes import CRDNNSegmenter
 from tertulia.segmentation.speech import EnergySegmenter, SileroSegmenter
 
 __all__ = ["SEGMENTERS", "Activity", "Segmenter"]
 
 SEGMENTERS: dict[str, type] = {
+    "crdnn": CRDNNSegmenter,
     "energy": EnergySegmenter,
     "powerset": PowersetSegmenter,
     "silero": SileroSegmenter,

@@ -8,12 +8,14 @@ from tertulia.separation.base import Separator
 from tertulia.separation.clips import export_clips, solo
 from tertulia.separation.mixtures import separate, separated
 from tertulia.separation.sepformer import SepFormerSeparator
+from tertulia.separation.speechbrain import SpeechBrainSeparator
 from tertulia.separation.voices import export_voices, overlaps
 
 __all__ = [
     "SEPARATORS",
     "SepFormerSeparator",
     "Separator",
+    "SpeechBrainSeparator",
     "export_clips",
     "export_voices",
     "overlaps",
@@ -22,4 +24,7 @@ __all__ = [
     "solo",
 ]
 
-SEPARATORS: dict[str, type] = {"sepformer": SepFormerSeparator}
+SEPARATORS: dict[str, type] = {
+    "sepformer": SepFormerSeparator,
+    "speechbrain": SpeechBrainSeparator,
+}

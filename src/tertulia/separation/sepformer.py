@@ -35,9 +35,12 @@ class SepFormerSeparator:
     sample_rate = 16_000
 
     def __post_init__(self) -> None:
+        self._check()
+        weights(self.weights)
+
+    def _check(self) -> None:
         if not 0 < 2 * self.overlap <= self.window:
             raise ValueError(f"overlap lies in (0, {self.window / 2:g}] seconds, half a window")
-        weights(self.weights)
 
     @cached_property
     def network(self) -> Network:
