@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tertulia.config import part
 from tertulia.networks.ecapa import ECAPA
+from tertulia.networks.resnet50 import ResNet50
 from tertulia.training.export import export
 
 __all__ = ["NETWORKS", "Settings", "export_embedder", "network_settings"]
@@ -61,7 +62,33 @@ class ECAPASettings:
         return [frames, pooling], max(worst, export(_Pooling(network), pooling, pooled, axes))
 
 
+@dataclass(frozen=True)
+class ResNet50Settings:
+    """Widths of a `ResNet50`."""
+
+    channels: int
+    dim: int
+    dropout: float
+
+    def __call__(self) -> nn.Module:
+        """Make the network."""
+        return ResNet50(self.dim, self.channels, self.dropout)
+
+    @staticmethod
+    def write(network: Any, folder: Path, name: str) -> tuple[list[Path], float]:
+        """Write the network in two halves, up to the frames and from their means on."""
+        sizes = ((1, 148), (2, 20), (1, 998))
+        features = [{"features": torch.randn(batch, time, 80)} for batch, time in sizes]
+        frames, projection = folder / f"{name}-frames.onnx", folder / f"{name}-projection.onnx"
+        axes = {"features": {0: "batch", 1: "time"}, "output": {0: "batch", 1: "time"}}
+        worst = export(_Half(network.frames), frames, features, axes)
+        pooled = [{"pooled": torch.rand(masks, network.width)} for masks in (2, 1)]
+        axes = {"pooled": {0: "masks"}, "output": {0: "masks"}}
+        return [frames, projection], max(worst, export(_Half(network.embed), projection, pooled, axes))
+
+
 NETWORKS: dict[str, type[Settings]] = {"ecapa": ECAPASettings}
+NETWORKS["resnet50"] = ResNet50Settings
 
 
 def network_settings(table: dict[str, Any], recipe: str) -> Settings:
