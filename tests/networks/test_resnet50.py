@@ -23,7 +23,7 @@ def test_layers_and_parameters_are_those_of_the_paper() -> None:
     network = ResNet50()
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     beside = [m for m in convolutions if m.stride != (1, 1) and m.kernel_size == (1, 1)]
-    # One first, 16 bottlenecks of three, and a shortcut at the head of each stage, three of them with a stride.
+    # One first, 16 bottlenecks of three, a shortcut at the head of each stage, three of them with a stride.
     assert len(convolutions) == 1 + 3 * 16 + 4
     assert len(beside) == 3
     # The usual network has 25 557 032; less its classifier and two of three input channels, plus 2048 → 512
