@@ -17,7 +17,7 @@ from tertulia.audio import Channels, Recording, Source, open_audio
 from tertulia.audio.source import name_of, rereadable
 from tertulia.audio.windows import Windows, slide
 from tertulia.binarize import Binarizer, TopCount
-from tertulia.clustering import Clusterer
+from tertulia.clustering import Clusterer, Labels
 from tertulia.config import settings
 from tertulia.counting import insist, reconcile
 from tertulia.embedding import Embedder, Voices
@@ -27,7 +27,7 @@ from tertulia.speakers import ANY, Speakers
 from tertulia.stitch import Stitched, stitch
 from tertulia.timeline import Diarization, Provenance, Segment, Timeline
 
-__all__ = ["Diarizer", "Pipeline", "Progress", "Report", "Sliding", "mean_scores"]
+__all__ = ["Diarizer", "Pipeline", "Progress", "Report", "Sliding", "Watch", "mean_scores"]
 
 Samples = NDArray[np.float32]
 T = TypeVar("T")
@@ -42,6 +42,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+Watch = Callable[[Voices, Labels], None]
 
 
 class Pipeline(Protocol):
@@ -105,7 +106,8 @@ class Diarizer:
     """A diarization system: parts that are run one after the other.
 
     Every part is any object with the right call; see the protocols `Segmenter`, `Embedder`, `Clusterer` and
-    `Binarizer`. Systems that have a name are loaded by `tertulia.load`.
+    `Binarizer`. Systems that have a name are loaded by `tertulia.load`. `watch` is told the voices of every
+    recording and how they are labelled.
     """
 
     segmenter: Segmenter
@@ -114,6 +116,7 @@ class Diarizer:
     binarize: Binarizer = field(default_factory=TopCount)
     sliding: Sliding = field(default_factory=Sliding)
     name: str = "custom"
+    watch: Watch | None = None
 
     def __call__(
         self,
@@ -154,6 +157,8 @@ class Diarizer:
     ) -> Diarization:
         """Tell who speaks when from what `listen` returned: all that is kept of the sound."""
         labels = self.clusterer(voices, speakers)  # (windows, local speakers, pieces)
+        if self.watch is not None:
+            self.watch(voices, labels)
         stitched = stitch(activity, labels, end)  # (frames, speakers) and (frames,)
         stitched = reconcile(insist(stitched, self.binarize, speakers), speakers)
         return self._result(stitched, end, recording)

@@ -12,6 +12,7 @@ from tertulia.cli._batch import Name, for_each
 from tertulia.cli._inputs import name_of, source_of
 from tertulia.cli._progress import progress_bar
 from tertulia.cli._results import FormatOption, OutputOption, results
+from tertulia.cli._stages import Stages, references
 from tertulia.cli._terminal import say
 from tertulia.errors import UsageError
 
@@ -67,6 +68,17 @@ def diarize(
     exclusive: Annotated[
         bool, typer.Option("--exclusive", help="Let at most one person speak at a time.")
     ] = False,
+    stages: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for what leads to each result: embeddings/, clustering/ and rttm_predictions/.",
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="REF", help="Who really spoke when: file or folder; makes metrics/ there, too."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="What computes.")] = "cpu",
     quiet: Annotated[
@@ -83,6 +95,7 @@ def diarize(
     deliver = results(output, format_names, names)
     speakers = tertulia.Speakers(num_speakers, min_speakers, max_speakers)
     kept = _channels(channels)
+    kept_stages = _stages(stages, reference, kept)
     diarizer: Pipeline = tertulia.load(
         system,
         quality=cast("Quality | None", quality),
@@ -91,6 +104,8 @@ def diarize(
         threads=threads,
         device=device,
     )
+    if kept_stages is not None:
+        diarizer = kept_stages.watching(diarizer)
     if music == "ignore":
         diarizer = ignoring_music(diarizer, threads or 0)
     if front_end is not None:
@@ -98,13 +113,28 @@ def diarize(
     deliver.prepare(names)
 
     def work(name: Name) -> None:
+        if kept_stages is not None:
+            kept_stages.begin(name.stem)
         with progress_bar(Path(name.shown).name, began, quiet) as hook:
             result = diarizer(source_of(name), speakers, channels=kept, progress=hook, name=name.shown)
-        files = deliver(result.exclusive() if exclusive else result, name)
+        result = result.exclusive() if exclusive else result
+        files = deliver(result, name)
+        if kept_stages is not None:
+            files += kept_stages.write(result, name.stem)
         if not quiet:
             _comment(name, result, files)
 
     return for_each(names, work)
+
+
+def _stages(folder: Path | None, reference: Path | None, channels: Channels) -> Stages | None:
+    if folder is None:
+        if reference is not None:
+            raise UsageError("--reference says what to measure into a folder of --stages; give that as well")
+        return None
+    if channels == "split":
+        raise UsageError("--stages keeps one result a recording; channels that are split have one each")
+    return Stages(folder, None if reference is None else references(reference))
 
 
 def _channels(text: str) -> Channels:

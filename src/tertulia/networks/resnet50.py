@@ -86,7 +86,8 @@ class ResNet50(nn.Module):
         spread = features.square().mean(dim=(1, 2), keepdim=True).clamp_min(_TINY).sqrt()
         x = (features / spread).transpose(1, 2)[:, None]  # (batch, 1, bands, time)
         x = self.stages(self.first(x.contiguous(memory_format=torch.channels_last)))
-        return x.mean(dim=2).transpose(1, 2)  # (batch, frames, width)
+        y: Tensor = x.mean(dim=2)  # (batch, width, frames)
+        return y.transpose(1, 2)
 
     def embed(self, pooled: Tensor) -> Tensor:
         """Project means of frames (batch, width) to embeddings (batch, dim) of length 1."""

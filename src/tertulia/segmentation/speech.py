@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class WindowedSpeech:
-    """Windows of ten seconds in which speech is one local speaker."""
+    """Windows, of ten seconds unless a kind has others, in which speech is one local speaker."""
 
     hop: float = 5.0
     threshold: float = 0.5
@@ -54,10 +54,12 @@ class SileroSegmenter(WindowedSpeech):
         threshold: probability from which a frame is speech.
         weights: bundled weights or the path of an ONNX file of the same shape.
         threads: 0 takes one a core.
+        window: seconds in a window. The network remembers nothing from before it.
     """
 
     weights: str = "silero-vad-6"
     threads: int = 0
+    window: float = 10.0
 
     _frame, _context = 512, 64  # samples that are new to a step of the network, and that it sees again
 
