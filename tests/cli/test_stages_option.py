@@ -1,4 +1,4 @@
-"""`diarize --stages`: files of what leads to a result, the vectors, their labels, the turns and the errors."""
+"""`diarize --stages`: the vectors of every window, their labels, the turns and the errors."""
 
 from __future__ import annotations
 
