@@ -54,12 +54,15 @@ class SileroSegmenter(WindowedSpeech):
         threshold: probability from which a frame is speech.
         weights: bundled weights or the path of an ONNX file of the same shape.
         threads: 0 takes one a core.
-        window: seconds in a window. The network remembers nothing from before it.
+        window: seconds in a window.
+        remember: hear the windows of a batch as one stream, so that short ones know what came before them;
+            otherwise each begins with an empty memory.
     """
 
     weights: str = "silero-vad-6"
     threads: int = 0
     window: float = 10.0
+    remember: bool = False
 
     _frame, _context = 512, 64  # samples that are new to a step of the network, and that it sees again
 
@@ -78,8 +81,20 @@ class SileroSegmenter(WindowedSpeech):
         return {self.weights: self.network}
 
     def __call__(self, windows: Windows) -> Activity:
-        """Segment a batch of windows, all of them one step of the network at a time."""
-        samples = windows.stack()
+        """Segment a batch of windows."""
+        rate = windows.sample_rate
+        if self.remember:
+            last = windows.lead + (len(windows) - 1) * windows.hop + windows.size
+            stream = self._speech(windows.samples[None, windows.lead : last])[0]
+            begins = np.arange(len(windows))[:, None] * windows.hop / self._frame
+            frames = begins + np.arange(-(-windows.size // self._frame))  # (windows, frames)
+            speech = stream[np.minimum(np.rint(frames).astype(np.intp), len(stream) - 1)]
+        else:
+            speech = self._speech(windows.stack())
+        return self._activity(speech, Grid(self._frame / self.sample_rate), windows.hop / rate)
+
+    def _speech(self, samples: Array) -> Array:
+        """Probabilities of speech, (streams, samples) → (streams, frames), all streams a step at a time."""
         steps = -(-samples.shape[1] // self._frame)
         padded = np.pad(samples, ((0, 0), (self._context, steps * self._frame - samples.shape[1])))
         state = np.zeros((2, len(samples), 128), np.float32)
@@ -92,8 +107,7 @@ class SileroSegmenter(WindowedSpeech):
                 ["output", "stateN"], {"input": seen, "state": state, "sr": rate}
             )
             speech[:, step] = output[:, 0]
-        grid = Grid(self._frame / self.sample_rate)
-        return self._activity(speech, grid, windows.hop / windows.sample_rate)
+        return speech
 
 
 @dataclass(frozen=True)
