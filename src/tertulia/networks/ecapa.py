@@ -98,7 +98,9 @@ class _AttentiveStatistics(nn.Module):
         weight, channels = self.hidden.weight, x.shape[1]
         of_context = F.conv1d(context[:, :, None], weight[:, channels:])  # (batch, bottleneck, 1)
         hidden = F.conv1d(x, weight[:, :channels], self.hidden.bias) + of_context
-        scores = self.scores(torch.tanh(self.normalize(F.relu(hidden))))  # eq. 1
+        # With a ReLU before the normalisation, as some have it, all units can die, and then what stirs one
+        # of them is scaled up without bound.
+        scores = self.scores(torch.tanh(self.normalize(hidden)))  # eq. 1
         attention = torch.softmax(scores + torch.log(share.clamp_min(1e-12)), dim=2)  # eq. 2
         return _moments(x, attention)
 
