@@ -57,3 +57,20 @@ def activity(default: tertulia.Diarizer, windows: Windows) -> Activity:
 def voices(default: tertulia.Diarizer, windows: Windows, activity: Activity) -> Voices:
     """What the default embedder makes of them."""
     return default.embedder(windows, activity)
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the two ONNX files of a network of random weights begin with; quick, as it wants no voices."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from dataclasses import replace
+
+    from tertulia.networks.sortformer import SIZES, Sortformer
+    from tertulia.training.sortformer import export_sortformer
+
+    torch.manual_seed(0)
+    folder: Path = tmp_path_factory.mktemp("untrained")
+    size = replace(SIZES["tiny"], voices=0, embedded=0, layers=1, hidden_layers=1, dim=32, hidden=32)
+    export_sortformer(Sortformer(size), folder, "n")
+    return str(folder / "n")

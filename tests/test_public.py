@@ -59,12 +59,15 @@ cli
 __main__
 """
 RANK = {name: rank for rank, line in enumerate(ORDER.strip().splitlines()) for name in line.split()}
-# Conveniences, imported when they are called: writing and drawing a value, converting a published checkpoint.
+# Imported when they are called: writing and drawing a value, converting a published checkpoint, and the
+# network of end-to-end systems, which stands on embeddings, as a segmentation.
 WHEN_CALLED = {
     ("timeline", "formats"),
     ("timeline", "drawing"),
     ("embedding", "networks"),
     ("separation", "networks"),
+    ("endtoend", "networks"),
+    ("segmentation", "endtoend"),
 }
 
 

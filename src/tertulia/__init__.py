@@ -55,6 +55,7 @@ def load(
     quality: Quality | None = None,
     embedding: str | None = None,
     segmentation: str | None = None,
+    latency: str | None = None,
     threads: int | None = None,
     device: str = "cpu",
 ) -> Pipeline:
@@ -66,7 +67,10 @@ def load(
         quality: "fast", "balanced" (the default) or "best".
         embedding: embedding model to take instead of the system's own, such as "campplus", "resnet34" or
             "resnet34=folder/of/its/weights"; see `tertulia.systems.override`.
-        segmentation: path of an ONNX file to take instead of the system's own powerset segmentation.
+        segmentation: path of an ONNX file to take instead of the system's own powerset segmentation; for an
+            end-to-end system, the network to take instead: also a `.nemo` archive or a hub id.
+        latency: "0.32", "1.04" or "10": seconds after which an end-to-end system decides; by default it
+            waits for the end of a block.
         threads: threads within one operation; one a core when left out.
         device: "cpu", or "cuda" with `onnxruntime-gpu` installed.
 
@@ -82,7 +86,7 @@ def load(
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise UsageError(f"threads is a whole number from 1; got {threads!r}")
     described = systems.read(systems.chosen(system, quality))
-    described = systems.override(described, embedding=embedding, segmentation=segmentation)
+    described = systems.override(described, embedding=embedding, segmentation=segmentation, latency=latency)
     return systems.build(described, threads=threads or 0, device=device)
 
 

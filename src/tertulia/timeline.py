@@ -234,12 +234,14 @@ class Diarization:
         provenance: version, system, models, settings.
         exclusive: the same recording with at most one speaker at a time, when the system that made this
             result knows better than the rule of `exclusive()`.
+        activity: probabilities (frames, outputs) in [0, 1], every 0.08 s, when the system gives them; the
+            first columns are the speakers in order of first speech.
 
     Raises:
         ValueError: for impossible times, or confidence that does not fit the timelines.
     """
 
-    __slots__ = ("_confidence", "_exclusive", "_timelines", "duration", "provenance", "uri")
+    __slots__ = ("_activity", "_confidence", "_exclusive", "_timelines", "duration", "provenance", "uri")
 
     def __init__(
         self,
@@ -250,6 +252,7 @@ class Diarization:
         confidence: Mapping[str, ArrayLike] | None = None,
         provenance: Provenance | None = None,
         exclusive: Diarization | None = None,
+        activity: ArrayLike | None = None,
     ) -> None:
         timelines = dict(turns) if isinstance(turns, Mapping) else _by_speaker(turns)
         spoken = [(speaker, timeline) for speaker, timeline in timelines.items() if len(timeline)]
@@ -274,6 +277,9 @@ class Diarization:
         self.duration = duration
         self.provenance = provenance
         self._exclusive = exclusive
+        self._activity = None if activity is None else _frozen(activity)
+        if self._activity is not None and self._activity.ndim != 2:
+            raise ValueError(f"activity has shape (frames, outputs); got {self._activity.shape}")
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -286,6 +292,11 @@ class Diarization:
     def confidence(self) -> Mapping[str, FloatArray]:
         """Speaker → confidence of each of its turns; empty when the system gives none."""
         return self._confidence
+
+    @property
+    def activity(self) -> FloatArray | None:
+        """Probabilities (frames, outputs), every 0.08 s, of systems that give them; see `formats.npy`."""
+        return self._activity
 
     @property
     def has_exclusive(self) -> bool:
@@ -336,6 +347,7 @@ class Diarization:
             dict(self._confidence),
             self.provenance,
             self._exclusive,
+            self._activity,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -425,7 +437,8 @@ class Diarization:
         if wrong := set(changes) - allowed:
             raise ValueError(f"cannot replace {sorted(wrong)}; there is: {sorted(allowed)}")
         exclusive = None if self._exclusive is None else self._exclusive.replace(**changes)
-        return self._with(self._timelines, confidence=self._confidence, exclusive=exclusive, **changes)
+        kept = {"confidence": self._confidence, "exclusive": exclusive, "activity": self._activity}
+        return self._with(self._timelines, **kept, **changes)
 
     # ── files and neighbours ─────────────────────────────────────────────────────────────────────────
 
@@ -471,10 +484,16 @@ class Diarization:
 
 
 def _unpickled(
-    turns: Any, uri: str, duration: Any, confidence: Any, provenance: Any, exclusive: Any
+    turns: Any, uri: str, duration: Any, confidence: Any, provenance: Any, exclusive: Any, activity: Any
 ) -> Diarization:
     return Diarization(
-        turns, uri=uri, duration=duration, confidence=confidence, provenance=provenance, exclusive=exclusive
+        turns,
+        uri=uri,
+        duration=duration,
+        confidence=confidence,
+        provenance=provenance,
+        exclusive=exclusive,
+        activity=activity,
     )
 
 

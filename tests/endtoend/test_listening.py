@@ -15,7 +15,7 @@ PEOPLE = 4
 class Oracle:
     """Hears voices whose samples are 1 + person, and sorts them by arrival in what it is shown."""
 
-    sample_rate, hop, speakers = 125, 10, PEOPLE  # 12.5 frames a second
+    sample_rate, hop, speakers, before = 125, 10, PEOPLE, 2  # 12.5 frames a second
 
     def __init__(self) -> None:
         self.most = 0

@@ -2,6 +2,7 @@
 
 from tertulia.chains.baselines import GaussianChain, NeighbourChain, RandomChain
 from tertulia.chains.ehmm import EvolutiveHMM
+from tertulia.chains.endtoend import EndToEnd
 from tertulia.chains.lium import LIUMChain
 from tertulia.chains.recording import Chain, Found, WholeRecording
 from tertulia.chains.siamese import SiameseChain
@@ -10,6 +11,7 @@ __all__ = ["PIPELINES", "Chain", "Found", "WholeRecording"]
 
 PIPELINES: dict[str, type] = {
     "ehmm": EvolutiveHMM,
+    "endtoend": EndToEnd,
     "gmm-ubm": GaussianChain,
     "knn": NeighbourChain,
     "lium": LIUMChain,

@@ -43,6 +43,7 @@ class Found:
         traits: gender and band of each, or nothing at all.
         confidence: of each turn of each speaker, (turns,), or nothing at all.
         exclusive: their timelines when only one person may speak at a time, or nothing at all.
+        activity: probabilities (frames, outputs) every 0.08 s, a column for each of `turns`, or nothing.
         messages: what did not go as asked for, for the provenance.
     """
 
@@ -50,6 +51,7 @@ class Found:
     traits: Sequence[Traits] = ()
     confidence: Sequence[NDArray[np.float64]] = ()
     exclusive: Sequence[Timeline] = ()
+    activity: NDArray[np.float32] | None = None
     messages: tuple[str, ...] = ()
 
 
@@ -138,15 +140,24 @@ class WholeRecording:
                 progress(Progress(seconds * (_READING + (1 - _READING) * share), seconds))
 
         found = self.chain(features, speakers, stage)
-        turns = [timeline.crop(Segment(0.0, seconds)) if seconds else Timeline() for timeline in found.turns]
+        turns = [_inside(timeline, seconds) for timeline in found.turns]
         order = sorted((k for k in range(len(turns)) if len(turns[k])), key=lambda k: turns[k][0])
         names = {k: f"SPEAKER_{i:02d}" for i, k in enumerate(order)}
-        diarization = Diarization(
-            {name: turns[k] for k, name in names.items()},
-            uri=uri,
-            duration=seconds,
-            provenance=self._provenance((*messages, *found.messages)),
-        )
+        about: dict[str, Any] = {
+            "uri": uri,
+            "duration": seconds,
+            "provenance": self._provenance((*messages, *found.messages)),
+        }
+        if found.exclusive:
+            alone = {name: _inside(found.exclusive[k], seconds) for k, name in names.items()}
+            # Pauses that were filled may hold somebody else's turn.
+            about["exclusive"] = Diarization(alone, **about).exclusive()
+        if found.activity is not None:
+            rest = [k for k in range(len(turns)) if k not in names]
+            about["activity"] = found.activity[:, [*order, *rest]]
+        if found.confidence:
+            about["confidence"] = {name: found.confidence[k][: len(turns[k])] for k, name in names.items()}
+        diarization = Diarization({name: turns[k] for k, name in names.items()}, **about)
         if not found.traits:
             return diarization
         return with_traits(diarization, {name: found.traits[k] for k, name in names.items()})
@@ -177,6 +188,10 @@ class WholeRecording:
         return Provenance(
             version=__version__, system=self.name, models=models, settings=about, messages=messages
         )
+
+
+def _inside(turns: Timeline, seconds: float) -> Timeline:
+    return turns.crop(Segment(0.0, seconds)) if seconds else Timeline()
 
 
 def cepstra(recording: Recording, progress: Report | None = None) -> tuple[Features, float]:

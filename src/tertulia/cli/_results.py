@@ -15,15 +15,17 @@ import typer
 
 from tertulia import formats
 from tertulia.cli._batch import Name
-from tertulia.cli._terminal import put
-from tertulia.errors import OutputError, UsageError
-from tertulia.formats import FORMATS, Format, json, pyannote_json
+from tertulia.cli._terminal import put, put_bytes
+from tertulia.errors import OutputError, UsageError, unknown
+from tertulia.formats import ARRAYS, FORMATS, ArrayFormat, Format, json, pyannote_json
 from tertulia.timeline import Diarization
 
 __all__ = ["FormatOption", "OutputOption", "Results", "results"]
 
 _IN_FOLDER = "rttm"
 _ON_STDOUT = "text"
+
+AnyFormat = Format | ArrayFormat
 
 # Without indentation: one object a line.
 _OBJECTS: dict[str, Callable[[Diarization], str]] = {
@@ -47,8 +49,8 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="NAME[,NAME...]",
-        help=f"How to write them: {', '.join(FORMATS)}. By default {_ON_STDOUT} on standard output, "
-        f"{_IN_FOLDER} in a folder, and what the extension of a file says.",
+        help=f"How to write them: {', '.join([*FORMATS, *ARRAYS])}. By default {_ON_STDOUT} on standard "
+        f"output, {_IN_FOLDER} in a folder, and what the extension of a file says.",
     ),
 ]
 
@@ -77,28 +79,42 @@ def results(output: str | None, format_names: str | None, names: Sequence[Name])
         return _Stdout.of(chosen or _by_names(_ON_STDOUT), several=len(names) > 1)
     path = Path(output)
     is_folder = output.endswith(("/", os.sep)) or os.path.isdir(path)
-    by_extension = formats.by_extension(path)
+    by_extension = ARRAYS.get(path.suffix.lower().removeprefix(".")) or formats.by_extension(path)
     if by_extension and not is_folder and len(names) == 1 and (chosen is None or len(chosen) == 1):
         return _File(chosen[0] if chosen else by_extension, path)
     return _Folder(chosen or _by_names(_IN_FOLDER), path)
 
 
-def _by_names(listed: str) -> tuple[Format, ...]:
+def _by_names(listed: str) -> tuple[AnyFormat, ...]:
     names = dict.fromkeys(name.strip() for name in listed.split(","))
-    return tuple(formats.by_name(name) for name in names)
+    known: dict[str, AnyFormat] = {**FORMATS, **ARRAYS}
+    for name in names:
+        if name not in known:
+            raise unknown("format", name, known)
+    return tuple(known[name] for name in names)
+
+
+def _write(path: Path, data: str | bytes) -> None:
+    if isinstance(data, bytes):
+        formats.write_bytes(path, data)
+    else:
+        formats.write_text(path, data)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stdout:
-    format: Format
+    format: AnyFormat
     several: bool
 
     @classmethod
-    def of(cls, chosen: tuple[Format, ...], several: bool) -> _Stdout:
+    def of(cls, chosen: tuple[AnyFormat, ...], several: bool) -> _Stdout:
         if len(chosen) > 1:
             raise UsageError(f"standard output takes one format; got {len(chosen)}: write them with -o")
         only = chosen[0]
-        if several and not (only.name in _OBJECTS or only.name in _LINES or only.load_many):
+        alone = isinstance(only, ArrayFormat) or not (
+            only.name in _OBJECTS or only.name in _LINES or only.load_many
+        )
+        if several and alone:
             raise UsageError(f"{only.name} holds one recording: write several with -o, each to its file")
         return cls(only, several)
 
@@ -106,6 +122,9 @@ class _Stdout:
         """Nothing is needed."""
 
     def __call__(self, diarization: Diarization, name: Name) -> list[Path]:
+        if isinstance(self.format, ArrayFormat):
+            put_bytes(self.format.dumps(diarization))
+            return []
         dumps = self.format.dumps
         if self.several:
             dumps = _OBJECTS.get(self.format.name, dumps)
@@ -118,7 +137,7 @@ class _Stdout:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    format: Format
+    format: AnyFormat
     path: Path
 
     def prepare(self, names: Sequence[Name]) -> None:  # noqa: ARG002
@@ -126,13 +145,13 @@ class _File:
         _check_place(self.path)
 
     def __call__(self, diarization: Diarization, name: Name) -> list[Path]:  # noqa: ARG002
-        formats.write_text(self.path, self.format.dumps(diarization))
+        _write(self.path, self.format.dumps(diarization))
         return [self.path]
 
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    formats: tuple[Format, ...]
+    formats: tuple[AnyFormat, ...]
     path: Path
 
     def prepare(self, names: Sequence[Name]) -> None:
@@ -143,9 +162,9 @@ class _Folder:
 
     def __call__(self, diarization: Diarization, name: Name) -> list[Path]:
         files = self._files(name)
-        texts = [known.dumps(diarization) for known in self.formats]  # all of them before any is written
-        for file, text in zip(files, texts, strict=True):
-            formats.write_text(file, text)
+        contents = [known.dumps(diarization) for known in self.formats]  # all of them before any is written
+        for file, content in zip(files, contents, strict=True):
+            _write(file, content)
         return files
 
     def _files(self, name: Name) -> list[Path]:

@@ -6,12 +6,22 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from tertulia.errors import OutputError, TertuliaError
 
-__all__ = ["ReaderGoneError", "aligned", "discard_stdout", "put", "put_table", "report", "say", "use_utf8"]
+__all__ = [
+    "ReaderGoneError",
+    "aligned",
+    "discard_stdout",
+    "put",
+    "put_bytes",
+    "put_table",
+    "report",
+    "say",
+    "use_utf8",
+]
 
 
 class ReaderGoneError(BrokenPipeError):
@@ -19,16 +29,25 @@ class ReaderGoneError(BrokenPipeError):
 
 
 def put(text: str) -> None:
+    """Write text to standard output, at once; raises what `put_bytes` raises."""
+    _put(lambda: sys.stdout.write(text))
+
+
+def put_bytes(data: bytes) -> None:
     """Write to standard output, at once.
 
     Raises:
         ReaderGoneError: if nobody reads it any more.
         OutputError: if it cannot be written for another reason, such as a full disk.
     """
+    _put(lambda: sys.stdout.buffer.write(data))
+
+
+def _put(write: Callable[[], object]) -> None:
     if sys.stdout is None:
         raise OutputError("cannot write to standard output: it is closed")
     try:
-        sys.stdout.write(text)
+        write()
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise ReaderGoneError from error

@@ -45,7 +45,17 @@ def diarize(
         typer.Option(metavar="NAME[=WEIGHTS]|ID", help="Another embedding model than the system's own."),
     ] = None,
     segmentation: Annotated[
-        str | None, typer.Option(metavar="FILE.onnx", help="Other weights for the powerset segmentation.")
+        str | None,
+        typer.Option(
+            metavar="FILE|ID", help="Other weights for the powerset segmentation, or the end-to-end network."
+        ),
+    ] = None,
+    latency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="0.32|1.04|10",
+            help="Seconds after which an end-to-end system decides, as if it were live [default: unlimited].",
+        ),
     ] = None,
     num_speakers: Annotated[int | None, typer.Option(help="How many people speak, if known.")] = None,
     min_speakers: Annotated[int | None, typer.Option(help="At least so many people speak.")] = None,
@@ -101,6 +111,7 @@ def diarize(
         quality=cast("Quality | None", quality),
         embedding=embedding,
         segmentation=segmentation,
+        latency=latency,
         threads=threads,
         device=device,
     )

@@ -154,7 +154,7 @@ class CAMPPlus(_Parts):
 
     def _wanted(self, windows: Windows, activity: Activity) -> NDArray[np.bool_]:
         """Tell in which frames anybody speaks alone in any window; only those are pooled."""
-        wanted = np.zeros(_frames_in_sound(windows), dtype=bool)
+        wanted = np.zeros(_frames_in_sound(windows.sound, windows.sample_rate), dtype=bool)
         for window in range(len(windows)):
             first, times, at = _frames_in(windows, window, activity, len(wanted))
             wanted[first : first + len(times)] |= (activity.solo[window, at] > 0).any(axis=1)
@@ -195,8 +195,7 @@ class CAMPPlus(_Parts):
 
     def frames_of(self, samples: Array) -> Array:
         """Compute the frames of a stretch of sound, one every 20 ms; (samples,) → (frames, 512)."""
-        features = int(len(samples) / self.sample_rate / _FEATURE + 0.5)
-        return self._frames_of(samples, np.ones((features + 1) // 2, dtype=bool))
+        return self._frames_of(samples, np.ones(_frames_in_sound(len(samples), self.sample_rate), dtype=bool))
 
     def inputs(self, samples: Array) -> dict[str, Array]:
         """Return what the frame-level half gets for a stretch of sound, (samples,)."""
@@ -207,9 +206,9 @@ class CAMPPlus(_Parts):
         return {"features": features[None], "context": context, "spread": spread}
 
 
-def _frames_in_sound(windows: Windows) -> int:
-    """Count the frames of the network in the sound of a batch; see `fbank` for the number of features."""
-    features = int(windows.sound / windows.sample_rate / _FEATURE + 0.5)
+def _frames_in_sound(samples: int, rate: int) -> int:
+    """Count the frames of the network in some samples; see `fbank` for the number of features."""
+    features = int(samples / rate / _FEATURE + 0.5)
     return (features + 1) // 2
 
 

@@ -13,12 +13,14 @@ Array = NDArray[np.float32]
 
 
 class Hearing(Protocol):
-    """A network in two halves, such as `tertulia.segmentation.sortformer.Sortformer`.
+    """A network in two halves, such as `tertulia.endtoend.sortformer.Sortformer`.
 
     Attributes:
         sample_rate: in Hz.
         hop: samples in a frame.
         speakers: outputs.
+        before: frames before a stretch of sound without which its first would not be what they are in a whole
+            recording.
     """
 
     @property
@@ -27,6 +29,8 @@ class Hearing(Protocol):
     def hop(self) -> int: ...  # noqa: D102
     @property
     def speakers(self) -> int: ...  # noqa: D102
+    @property
+    def before(self) -> int: ...  # noqa: D102
 
     def frames(self, samples: Array) -> Array:
         """Map samples (n,) to frames (about n / hop, dim), each of which looks at little around it."""

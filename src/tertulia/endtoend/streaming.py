@@ -17,7 +17,6 @@ from tertulia.endtoend.hearing import Array, Hearing
 
 __all__ = ["LATENCIES", "Latency", "Listener", "State"]
 
-_BEFORE = 2  # frames before a chunk without which its first would not be what they are in a whole recording
 _QUIET = 0.2  # sum of probabilities below which nobody speaks
 
 
@@ -130,7 +129,7 @@ class Listener:
             return np.empty((0, self.network.speakers), np.float32)
         state = self.state or State.empty(fresh.shape[1], self.network.speakers)
         self.state, decided = heard(self.network, state, fresh, count, self.latency)
-        before = min(_BEFORE, self._before + count)
+        before = min(self.network.before, self._before + count)
         self._samples = self._samples[(self._before + count - before) * self.network.hop :]
         self._before = before
         return decided

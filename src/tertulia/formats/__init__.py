@@ -23,6 +23,7 @@ from tertulia.formats import (
     ctm,
     elan,
     json,
+    npy,
     pyannote_json,
     rttm,
     seg,
@@ -33,10 +34,23 @@ from tertulia.formats import (
     vtt,
 )
 from tertulia.formats._fields import only
-from tertulia.formats._files import read_text, write_text
+from tertulia.formats._files import read_text, write_bytes, write_text
 from tertulia.timeline import Diarization
 
-__all__ = ["FORMATS", "Format", "by_extension", "by_name", "read", "read_many", "stem", "write", "write_text"]
+__all__ = [
+    "ARRAYS",
+    "FORMATS",
+    "ArrayFormat",
+    "Format",
+    "by_extension",
+    "by_name",
+    "read",
+    "read_many",
+    "stem",
+    "write",
+    "write_bytes",
+    "write_text",
+]
 
 
 class Loads(Protocol):
@@ -86,6 +100,18 @@ FORMATS: dict[str, Format] = {
         Format("audioseg", "audioseg.txt", audioseg.dumps, audioseg.loads, recognises=audioseg.recognises),
     )
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayFormat:
+    """A way to write activity down as numbers, which is not read back."""
+
+    name: str
+    extension: str
+    dumps: Callable[[Diarization], bytes]
+
+
+ARRAYS: dict[str, ArrayFormat] = {"npy": ArrayFormat("npy", "npy", npy.dumps)}
 
 
 def by_name(name: str) -> Format:

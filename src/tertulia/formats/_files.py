@@ -9,7 +9,7 @@ from pathlib import Path
 from tertulia.errors import InputError, OutputError
 from tertulia.formats._turns import at_line
 
-__all__ = ["read_text", "write_text"]
+__all__ = ["read_text", "write_bytes", "write_text"]
 
 
 def read_text(path: Path) -> str:
@@ -32,7 +32,20 @@ def read_text(path: Path) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text to a new file beside `path`, then put it in its place.
+    """Write UTF-8 text as `write_bytes` does.
+
+    Raises:
+        OutputError: also for what is no text.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise OutputError(f"cannot write {path}: {error.object[error.start]!r} is not text") from error
+    write_bytes(path, data)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write to a new file beside `path`, then put it in its place.
 
     Whoever reads `path` finds the old content or the new, never half of it. A link is followed; a device
     or pipe, which nothing can be put in the place of, is written to directly.
@@ -44,15 +57,12 @@ def write_text(path: str | Path, text: str) -> None:
     if os.path.isdir(path):  # unlike Path.is_dir, no error for a name that is too long
         raise OutputError(f"cannot write {path}: it is a directory")
     try:
-        data = text.encode()
         if path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
             _replace(Path(os.path.realpath(path)), data)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
-    except UnicodeEncodeError as error:
-        raise OutputError(f"cannot write {path}: {error.object[error.start]!r} is not text") from error
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -42,7 +42,8 @@ class LogMel(nn.Module):
         frames = frames - frames.mean(dim=2, keepdim=True)
         before = torch.cat([frames[..., :1], frames[..., :-1]], dim=2)
         frames = (frames - _PRE_EMPHASIS * before) * self.window
-        power = torch.fft.rfft(frames, self.size).abs().square()  # (batch, frames, size / 2 + 1)
+        spectrum = torch.view_as_real(torch.fft.rfft(frames, self.size))
+        power = spectrum.square().sum(dim=3)  # (batch, frames, size / 2 + 1); no square root to be undone
         return torch.log((power @ self.mel).clamp_min(torch.finfo(torch.float32).eps))
 
 

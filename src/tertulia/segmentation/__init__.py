@@ -3,6 +3,7 @@
 from tertulia.segmentation.activity import Activity, Segmenter
 from tertulia.segmentation.powerset import PowersetSegmenter
 from tertulia.segmentation.scenes import CRDNNSegmenter
+from tertulia.segmentation.sortformer import SortformerSegmenter
 from tertulia.segmentation.speech import EnergySegmenter, SileroSegmenter
 
 __all__ = ["SEGMENTERS", "Activity", "Segmenter"]
@@ -12,4 +13,5 @@ SEGMENTERS: dict[str, type] = {
     "energy": EnergySegmenter,
     "powerset": PowersetSegmenter,
     "silero": SileroSegmenter,
+    "sortformer": SortformerSegmenter,
 }

@@ -1,97 +1,25 @@
-"""Sortformer at run time: the two halves that `tertulia.networks.sortformer` describes, run by ONNX Runtime.
-
-Source: T. Park et al., "Sortformer: Seamless integration of speaker diarization and ASR by bridging
-timestamps and tokens" (2024, arXiv 2409.06656).
-"""
+"""A `Sortformer` on every window: its speakers inside windows, which others find again across them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tertulia.audio.windows import Windows
-from tertulia.features import fbank
 from tertulia.frames import Grid
 from tertulia.inference import Network
-from tertulia.inference import weights as weights_path
 from tertulia.segmentation.activity import Activity
 
-__all__ = ["Sortformer", "SortformerSegmenter"]
+if TYPE_CHECKING:
+    from tertulia.endtoend.sortformer import Sortformer
+
+__all__ = ["SortformerSegmenter"]
 
 Array = NDArray[np.float32]
-
-_HALVES = ("frames", "activity")
-
-
-@dataclass(frozen=True)
-class Sortformer:
-    """Activity of speakers in order of arrival, a frame every 0.08 s.
-
-    Args:
-        weights: bundled weights, or the path that two ONNX files begin with: those that `tertulia train`
-            writes are `DIR/NAME`.
-        threads: 0 takes one a core.
-        device: cpu or cuda.
-
-    Raises:
-        ModelMissingError: when one of the files is not there.
-    """
-
-    weights: str = "sortformer-tiny"
-    threads: int = 0
-    device: str = "cpu"
-
-    sample_rate = 16_000
-    step = 0.08
-    subsampling = 8
-    """Features in a frame."""
-    hop = 1280
-    """Samples in a frame."""
-
-    def __post_init__(self) -> None:
-        for half in _HALVES:
-            weights_path(f"{self.weights}-{half}")
-
-    @cached_property
-    def networks(self) -> dict[str, Network]:
-        """Networks by name, for provenance."""
-        names = [f"{self.weights}-{half}" for half in _HALVES]
-        return {name: Network(name, self.threads, self.device) for name in names}
-
-    @cached_property
-    def bands(self) -> int:
-        """Mel bands of the features."""
-        return int(self._half("frames").session.get_inputs()[0].shape[2])
-
-    def frames(self, samples: Array) -> Array:
-        """Sub-sample the features of samples (n,) to frames (⌈n / 1280⌉ or one less, dim)."""
-        features = fbank(samples, self.bands)
-        if not len(features):
-            return np.empty((0, int(self._half("activity").session.get_inputs()[0].shape[2])), np.float32)
-        computed: Array = self._half("frames")(features=features[None])[0]
-        return computed
-
-    def activity(self, frames: Array) -> Array:
-        """Map frames (frames, dim) to probabilities (frames, speakers)."""
-        if not len(frames):
-            return np.empty((0, self.speakers), np.float32)
-        computed: Array = self._half("activity")(frames=frames[None])[0]
-        return computed
-
-    @cached_property
-    def speakers(self) -> int:
-        """Outputs."""
-        return int(self._half("activity").session.get_outputs()[0].shape[2])
-
-    def __call__(self, samples: Array) -> Array:
-        """Map samples (n,) to probabilities (frames, speakers)."""
-        return self.activity(self.frames(samples))
-
-    def _half(self, name: str) -> Network:
-        return self.networks[f"{self.weights}-{name}"]
 
 
 @dataclass(frozen=True)
@@ -124,6 +52,8 @@ class SortformerSegmenter:
     @cached_property
     def network(self) -> Sortformer:
         """What hears."""
+        from tertulia.endtoend.sortformer import Sortformer
+
         return Sortformer(self.weights, self.threads, self.device)
 
     @property

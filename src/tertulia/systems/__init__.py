@@ -134,8 +134,14 @@ def system(table: Mapping[str, Any], name: str, where: str) -> System:
     return described
 
 
-def override(described: System, *, embedding: str | None = None, segmentation: str | None = None) -> System:
-    """Exchange the networks of a system.
+def override(
+    described: System,
+    *,
+    embedding: str | None = None,
+    segmentation: str | None = None,
+    latency: str | None = None,
+) -> System:
+    """Exchange the networks of a system, or its latency.
 
     Args:
         described: the system.
@@ -143,11 +149,23 @@ def override(described: System, *, embedding: str | None = None, segmentation: s
             published one. Where the system embeds window by window, `campplus` means `campplus-window`; and
             between two embedding models that do so, the settings of how they do it stay. All else is as the
             model has it by default.
-        segmentation: weights for the powerset segmentation: the path of an ONNX file. Its settings stay.
+        segmentation: weights for the powerset segmentation: the path of an ONNX file; or for the network of
+            an end-to-end system: whatever `tertulia.endtoend.published.opened` takes. Settings stay.
+        latency: seconds after which an end-to-end system decides; see `tertulia.chains.endtoend.EndToEnd`.
 
     Raises:
-        UsageError: for an unknown embedding model, or a segmentation that is no powerset one.
+        UsageError: for an unknown embedding model, a segmentation that is no powerset one, or a latency
+            where the system has none.
     """
+    endtoend = described.pipeline.get("name") == "endtoend"
+    if latency is not None and not endtoend:
+        raise UsageError(
+            f"{described.name} waits for the end of the recording; sortformer-tiny has a latency"
+        )
+    if endtoend:
+        given = {"weights": segmentation, "latency": latency}
+        table = {**described.pipeline, **{key: value for key, value in given.items() if value is not None}}
+        described, segmentation = dataclasses.replace(described, pipeline=table), None
     if described.pipeline and (embedding or segmentation):
         raise UsageError(f"{described.name} has no networks that could be exchanged")
     if embedding is not None:

@@ -31,11 +31,18 @@ class Data:
         curriculum: rows (first epoch, fewest speakers, most, seconds of an example), in order of the first.
         hours: of sound in an epoch.
         tests: conversations in the test, like those of the last row, the same for every run.
+        kept: conversations that are made once, and heard again and again in stretches; 0 makes every example
+            afresh. Those of 1, 2, … speakers take turns.
+        lasting: seconds of each of them.
+        joining: how many of them join in every epoch.
     """
 
     curriculum: tuple[tuple[int, int, int, float], ...]
     hours: float
     tests: int
+    kept: int = 0
+    lasting: float = 90.0
+    joining: int = 1
     speech: str | None = None
     test: str | None = None
     noise: str | None = None
@@ -50,8 +57,24 @@ class Data:
         epochs = [row[0] for row in self.curriculum]
         if not epochs or epochs[0] != 0 or epochs != sorted(set(epochs)):
             raise UsageError(f"data.curriculum begins with epoch 0 and goes on rising; got {epochs}")
-        if not (self.hours > 0 and self.tests >= 1):
-            raise UsageError("data needs hours above zero and tests from 1")
+        if not (self.hours > 0 and self.tests >= 1 and self.kept >= 0 and self.joining >= 1):
+            raise UsageError("data needs hours above zero, tests and joining from 1, kept from 0")
+        if self.kept and min(self.kept, self.joining) < self.most:
+            raise UsageError(
+                f"data.kept and data.joining go from {self.most}, one for each number of speakers"
+            )
+        if self.kept and self.lasting < self.longest:
+            raise UsageError(f"data.lasting is {self.lasting:g}, which is shorter than an example")
+
+    @property
+    def most(self) -> int:
+        """Most speakers of an example."""
+        return max(row[2] for row in self.curriculum)
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the longest example."""
+        return max(row[3] for row in self.curriculum)
 
 
 def chosen_utterances(data: Data) -> list[Utterance]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +16,16 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from tertulia.config import from_table, part
+from tertulia.embedding.track import VoiceTrack
 from tertulia.errors import UsageError
 from tertulia.evaluation import DiarizationError
 from tertulia.frames import Grid
+from tertulia.networks.frontend import LogMel
 from tertulia.simulation.sounds import audio_files
 from tertulia.training.augment import Augmentation, Augmenter
 from tertulia.training.cast import FRAME, Data, chosen_utterances, sides, templates
 from tertulia.training.conversations import Conversations, Rooms
+from tertulia.training.kept import Example, Kept
 from tertulia.training.pack import pack
 from tertulia.training.recipe import Recipe
 from tertulia.training.sortformer import EndToEndModel, Loss, SortformerSettings, export_sortformer
@@ -32,6 +37,7 @@ __all__ = ["EndToEndTask"]
 _RATE = 16_000
 _AROUND = 120  # samples by which a window of 25 ms reaches beyond its step of 10 ms
 _TEST = 1 << 34  # numbers of test examples begin here
+_KEPT = 2  # tells the chance behind conversations that are kept from other chance
 _HALF = 0.5  # probability from which somebody is active when measuring
 
 
@@ -54,7 +60,7 @@ class EndToEndTask:
         self.network = part(NETWORKS, recipe.network, f"{name}.network", "network")
         self.loss = from_table(Loss, recipe.loss, f"{name}.loss")
         augmentation = from_table(Augmentation, recipe.augmentation, f"{name}.augmentation")
-        most = max(row[2] for row in self.data.curriculum)
+        most = self.data.most
         if most > self.network.speakers:
             raise UsageError(f"{name}.data.curriculum has {most} speakers, network.speakers fewer")
         for key in ("speech", "test"):
@@ -70,6 +76,8 @@ class EndToEndTask:
         self._noise = noise
         without_rooms = dataclasses.replace(augmentation, rooms=0.0)
         self._augment = Augmenter(without_rooms, noise, None, _RATE, recipe.seed)
+        self._seed, self._track = recipe.seed, VoiceTrack(threads=1)
+        self._features = LogMel()
         rooms = Rooms(augmentation.responses, most, _RATE, recipe.seed) if augmentation.rooms else None
         turns = templates(self.data)
         self.voices = {
@@ -80,6 +88,9 @@ class EndToEndTask:
             side: Conversations(self._pack, people, rooms, augmentation.rooms, turns)
             for side, people in self.voices.items()
         }
+        named = json.dumps([self.identity, recipe.seed, recipe.augmentation, self.data.lasting, most])
+        digest = hashlib.sha256(named.encode()).hexdigest()[:32]
+        self.kept = Kept(cache / f"conversations-{digest}", self._whole)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -91,6 +102,10 @@ class EndToEndTask:
     def stage(self, epoch: int) -> Examples:
         """Return the examples of an epoch, as the curriculum has them."""
         _, low, high, seconds = max(row for row in self.data.curriculum if row[0] <= epoch)
+        if self.data.kept:
+            return _KeptStage(
+                self, (low, high), seconds, min(self.data.kept, self.data.joining * (epoch + 1))
+            )
         return _Stage(self, (low, high), seconds)
 
     def order(self, rng: Generator) -> NDArray[np.intp]:
@@ -104,14 +119,39 @@ class EndToEndTask:
     def mixed(
         self, side: str, speakers: tuple[int, int], seconds: float, rng: Generator
     ) -> dict[str, NDArray[Any]]:
-        """A conversation: `waveforms` (samples,), padded by what windows reach, `targets` (frames, S)."""
+        """A conversation: `waveforms` (samples,), padded by what windows reach, `targets` (frames, S).
+
+        A network that wants them gets `voices` (frames, 704) as well.
+        """
         frames = Grid(FRAME).count(seconds)
         samples, reference = self._sides[side](speakers, frames * FRAME, rng)
-        samples = np.pad(self._augment(samples, rng), _AROUND)
+        samples = self._augment(samples, rng)
         active = activity(reference, Grid(FRAME), frames)  # (frames, people)
         targets = np.zeros((frames, self.network.speakers), np.float32)
         targets[:, : active.shape[1]] = active
-        return {"waveforms": samples, "targets": targets}
+        example = {"waveforms": np.pad(samples, _AROUND), "targets": targets}
+        return example | {"voices": self._track(samples)[:frames]} if self.network.wants_voices else example
+
+    def _whole(self, number: int) -> Example:
+        """A conversation that is kept, in few bits."""
+        people, rng = 1 + number % self.data.most, np.random.default_rng([self._seed, _KEPT, number])
+        made = self.mixed("train", (people, people), self.data.lasting, rng)
+        kept = {"targets": made["targets"].astype(np.uint8)}
+        with torch.no_grad():
+            (features,) = self._features(torch.from_numpy(made["waveforms"])[None]).numpy()
+        kept["features"] = features.astype(np.float16)
+        return kept | {name: made[name].astype(np.float16) for name in made if name == "voices"}
+
+    def stretch(self, number: int, seconds: float, rng: Generator) -> Example:
+        """A stretch of a conversation that is kept, from anywhere in it."""
+        whole, frames = self.kept(number), Grid(FRAME).count(seconds)
+        first = int(rng.integers(len(whole["targets"]) - frames + 1))
+        fine = len(whole["features"]) // len(whole["targets"])  # features in a frame
+        return {
+            name: array[first * step : (first + frames) * step].astype(np.float32)
+            for name, array in whole.items()
+            for step in [fine if name == "features" else 1]
+        }
 
     # ── model ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,7 +173,8 @@ class EndToEndTask:
         device, found = next(model.parameters()).device, dict[int, DiarizationError]()
         for example in self._tests:
             with torch.no_grad():
-                logits = model.logits(torch.from_numpy(example["waveforms"])[None].to(device))[0]
+                batch = {name: torch.from_numpy(array)[None].to(device) for name, array in example.items()}
+                logits = model.logits(batch)[0]
             active, there = logits.sigmoid().cpu().numpy() >= _HALF, example["targets"] > 0
             people = int(there.any(axis=0).sum())
             errors = window_errors(there, active, FRAME)
@@ -180,3 +221,22 @@ class _Stage:
 
     def example(self, number: int, rng: Generator) -> dict[str, NDArray[Any]]:  # noqa: ARG002
         return self._task.mixed("train", self._speakers, self._seconds, rng)
+
+
+class _KeptStage:
+    """Examples of an epoch, stretches of the first `count` conversations that are kept."""
+
+    def __init__(self, task: EndToEndTask, speakers: tuple[int, int], seconds: float, count: int) -> None:
+        low, high = speakers
+        self._task, self._seconds = task, seconds
+        people = 1 + np.arange(count) % task.data.most
+        (self._fitting,) = np.nonzero((people >= low) & (people <= high))
+
+    def order(self, rng: Generator) -> NDArray[np.intp]:
+        """Numbers of conversations, drawn with none much more often than others."""
+        wanted = max(1, round(self._task.data.hours * 3600 / self._seconds))
+        rounds = [rng.permutation(self._fitting) for _ in range(-(-wanted // len(self._fitting)))]
+        return np.concatenate(rounds)[:wanted]
+
+    def example(self, number: int, rng: Generator) -> dict[str, NDArray[Any]]:
+        return self._task.stretch(number, self._seconds, rng)

@@ -31,7 +31,16 @@ class Adam:
     def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Make the optimiser of some parameters."""
         kind = torch.optim.AdamW if self.decoupled else torch.optim.Adam
-        return kind(parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay)
+        # One loop over all numbers instead of a dozen over each parameter: a twentieth of a small network's
+        # step.
+        return kind(
+            parameters,
+            lr=self.lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
 
 
 @dataclass(frozen=True)
