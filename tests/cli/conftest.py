@@ -31,6 +31,7 @@ class FakeDiarizer:
     loaded: list[tuple[Any, Any]] = field(default_factory=list)
     exchanged: list[tuple[str | None, str | None]] = field(default_factory=list)
     chosen: list[tuple[str | None, str]] = field(default_factory=list)
+    latencies: list[str | None] = field(default_factory=list)
     errors: dict[str, BaseException] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     turns: tuple[tuple[float, float, str], ...] = ((1.44, 13.31, "SPEAKER_00"), (12.0, 15.5, "SPEAKER_01"))
@@ -42,12 +43,14 @@ class FakeDiarizer:
         quality: str | None = None,
         embedding: str | None = None,
         segmentation: str | None = None,
+        latency: str | None = None,
         threads: int | None = None,
         device: str = "cpu",
     ) -> FakeDiarizer:
         self.loaded.append((system, threads))
         self.chosen.append((quality, device))
         self.exchanged.append((embedding, segmentation))
+        self.latencies.append(latency)
         return self
 
     def __call__(self, source: Any, speakers: Any, **options: Any) -> Diarization:

@@ -60,6 +60,12 @@ def test_rttm_of_several_recordings_can_be_read_as_one_file(cli, fake, tmp_path)
     assert set(formats.read_many(tmp_path / "all.rttm")) == {"a", "b"}
 
 
+def test_latency_reaches_the_system(cli, fake):
+    assert cli("diarize", "a.wav", "--latency", "1.04").code == 0
+    assert cli("diarize", "a.wav").code == 0
+    assert fake.latencies == ["1.04", None]
+
+
 @pytest.mark.parametrize("name", [name for name in formats.FORMATS if name != "text"])
 def test_every_format_goes_to_stdout_as_to_a_file(cli, fake, tmp_path, name):
     printed = cli("diarize", "a.wav", "--format", name).stdout
