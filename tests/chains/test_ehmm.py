@@ -35,7 +35,7 @@ def voices(*turns: tuple[int, float]) -> np.ndarray:
     """
     random, ubm = np.random.default_rng(0), background().ubm
     common = np.argsort(-ubm.weights)[:24]
-    aside = np.random.default_rng(1).normal(0, 0.6, size=(8, 24, ubm.dim))  # in deviations
+    aside = np.random.default_rng(1).normal(0, 0.9, size=(8, 24, ubm.dim))  # in deviations
     parts = []
     for person, seconds in turns:
         sounds = random.integers(24, size=round(100 * seconds))

@@ -68,7 +68,7 @@ class EvolutiveHMM:
     switch: float = -20.0
     rounds: int = 10
     least: float = 3.0
-    gain: float = 0.1
+    gain: float = 1.0
     most: int = 20
 
     def __post_init__(self) -> None:
@@ -155,21 +155,15 @@ class _HMM:
         # A seed is as good as what it explains better than all speakers there are, outside itself.
         better = np.maximum(self.fit - cells[:, None], 0.0).sum(axis=0)
         attempts = np.argsort(-better, kind="stable")[:_ATTEMPTS]
-        best, most = None, -np.inf
         for seed in attempts.tolist():
             begun = labels.copy()
             begun[self.seeds[seed] : self.seeds[seed] + self.seed] = count
             found = self._agreed(begun)
             if np.bincount(found, minlength=count + 1).min() < self.least:
                 continue
-            novelty = self._novelty(found)
-            if novelty > self.settings.gain:
+            if wanted or self._novelty(found) > self.settings.gain:
                 return found
-            if novelty > most:
-                best, most = found, novelty
-        if not wanted:
-            return None
-        return self._halved(labels) if best is None else best
+        return self._halved(labels) if wanted else None
 
     def _seeds(self) -> tuple[Labels, NDArray[np.float64]]:
         """Where seeds begin, (seeds,), and how well each explains each cell, (cells, seeds).
