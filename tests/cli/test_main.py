@@ -12,7 +12,7 @@ import pytest
 import tertulia
 from tertulia import systems
 from tertulia.cli import COMMANDS
-from tertulia.formats import FORMATS
+from tertulia.formats import ARRAYS, FORMATS
 
 
 def test_version(cli):
@@ -84,7 +84,8 @@ def test_systems_on_a_terminal_are_a_table(cli, terminal):
 
 def test_formats_are_listed_with_their_extensions(cli, terminal):
     assert "audacity\t.audacity.txt\n" in cli("formats").stdout
-    assert len(cli("formats").stdout.splitlines()) == len(FORMATS)
+    listed = [line.split("\t")[0] for line in cli("formats").stdout.splitlines()]
+    assert listed == [*FORMATS, *ARRAYS]
     screen = terminal("stdout")
     cli("formats")
     assert ".TextGrid" in screen.getvalue()
