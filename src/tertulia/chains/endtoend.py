@@ -130,10 +130,11 @@ class EndToEnd:
         outputs = features.values.shape[1]
         if speakers.least > outputs:
             raise refuse_count(speakers, outputs)
-        grid, heard = Grid(features.step), np.asarray(self._masks(features.values).any(axis=0))
-        activity = features.values
-        if speakers.most is not None and heard.sum() > speakers.most:
-            activity = folded(activity, heard, speakers.most)
+        grid, activity = Grid(features.step), features.values
+        if speakers.most is not None:
+            heard = np.asarray(self._masks(activity).any(axis=0))
+            if heard.sum() > speakers.most:
+                activity = folded(activity, heard, speakers.most)
         stitched = Stitched(Frames(activity, grid), activity.sum(axis=1))
         stitched = insist(stitched, self.binarize, speakers)
         activity = stitched.frames.scores

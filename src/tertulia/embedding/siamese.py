@@ -13,12 +13,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tertulia.embedding.trained import Trained
 from tertulia.embedding.voices import unit
-from tertulia.embedding.window import PerWindow
 from tertulia.featurefiles import Features
 from tertulia.features import fbank
-from tertulia.inference import Network
-from tertulia.inference import weights as weights_path
 
 __all__ = ["CELL", "Siamese", "summed"]
 
@@ -27,43 +25,19 @@ Array = NDArray[np.float32]
 CELL = 0.1
 """Seconds over which frames are summed."""
 
-_HALVES = ("frames", "projection")
 _LONGEST = 10.0  # seconds the network sees at once
 _SHORTEST = 0.05  # … and at least: less has no frames
 _LEAST = 2  # frames that have a deviation
 
 
 @dataclass(frozen=True)
-class Siamese(PerWindow):
-    """A twin branch on every window, pooled once for each local speaker.
-
-    Args:
-        exclude_overlap: embed a speaker from the frames it has alone, when there are enough of them.
-        least: seconds of the mask below which overlap is not excluded, or there is no embedding.
-        weights: bundled weights, or the path that two ONNX files begin with: those that `tertulia train`
-            writes are `DIR/NAME`.
-        threads: 0 takes one a core.
-
-    Raises:
-        ModelMissingError: when one of the files is not there.
-    """
+class Siamese(Trained):
+    """A twin branch on every window, pooled once for each local speaker."""
 
     weights: str = "siamese-mfcc"
-    threads: int = 0
 
-    sample_rate = 16_000
     dim = 128
     _frame = 0.01
-
-    def __post_init__(self) -> None:
-        for half in _HALVES:
-            weights_path(f"{self.weights}-{half}")
-
-    @cached_property
-    def networks(self) -> dict[str, Network]:
-        """Networks by name, for provenance."""
-        names = [f"{self.weights}-{half}" for half in _HALVES]
-        return {name: Network(name, self.threads) for name in names}
 
     @cached_property
     def _hears(self) -> tuple[str, int]:
@@ -76,9 +50,6 @@ class Siamese(PerWindow):
     def columns(self) -> int:
         """Numbers that are summed of a stretch: its frames, their channels, the squares of these."""
         return 1 + 2 * self._hears[1]
-
-    def _half(self, name: str) -> Network:
-        return self.networks[f"{self.weights}-{name}"]
 
     def _frames_of(self, samples: Array) -> Array:
         name, wide = self._hears

@@ -27,9 +27,8 @@ HALVES = ("frames", "activity")
 """The files of a network, `NAME-frames.onnx` and `NAME-activity.onnx`."""
 
 _AROUND = 2  # frames beside one that its features and their sub-sampling look at
-_VOICES = (
-    40  # … and that its embedding does: half a pooled stretch, the context of CAM++ and its sliding mean
-)
+# … and that its embedding does: half a pooled stretch, the context of CAM++ and its sliding mean.
+_VOICES = 40
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +21,11 @@ from torch import Tensor, nn
 from tertulia.endtoend.archive import read_archive
 from tertulia.endtoend.spectrogram import Spectrogram
 from tertulia.errors import InputError
+from tertulia.networks.convert import write_onnx
 from tertulia.networks.sortformer import ActivityHalf, FramesHalf, Sortformer, SortformerSize
 
 __all__ = ["convert", "read", "size_of"]
 
-_OPSET = 17
 _WINDOW, _FILTERS = "preprocessor.featurizer.window", "preprocessor.featurizer.fb"
 # Of no use at run time: counts of training, a table that is computed, and a layer that the published network
 # holds but does not run.
@@ -179,27 +178,13 @@ def convert(path: Path, folder: Path) -> None:
     features.write(folder / "network-features.npz")
     free = {0: "batch", 1: "frames"}
     example = torch.zeros(1, 80, network.size.bands)
-    _write(
+    write_onnx(
         FramesHalf(network),
         folder / "network-frames.onnx",
         example,
         {"features": {0: "batch", 1: "time"}, "output": free},
     )
     frames = torch.zeros(1, 10, network.size.dim)
-    _write(ActivityHalf(network), folder / "network-activity.onnx", frames, {"frames": free, "output": free})
-
-
-def _write(network: nn.Module, path: Path, example: Tensor, axes: dict[str, dict[int, str]]) -> None:
-    (source, result) = axes
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter announces its own successor
-        torch.onnx.export(
-            network.eval(),
-            (example,),
-            str(path),
-            input_names=[source],
-            output_names=[result],
-            dynamic_axes=axes,
-            opset_version=_OPSET,
-            dynamo=False,
-        )
+    write_onnx(
+        ActivityHalf(network), folder / "network-activity.onnx", frames, {"frames": free, "output": free}
+    )
