@@ -132,6 +132,28 @@ def test_a_result_survives_pickling_and_copying(result):
 # ── the same again ───────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_later_parts_get_ready_while_the_first_works(default, quick, recording, result):
+    happened = []
+
+    class Getting(Remembered):
+        def prepare(self):
+            happened.append("prepared")
+
+        def __call__(self, *arguments):
+            happened.append("embedded")
+            return super().__call__(*arguments)
+
+    assert rttm(replace(quick, embedder=Getting(default.embedder))(recording)) == rttm(result)
+    assert happened[:2] == ["prepared", "embedded"]
+    assert happened.count("prepared") == 1
+
+
+def test_getting_ready_opens_the_networks(default):
+    embedder = replace(default.embedder)
+    embedder.prepare()
+    assert all(network._session is not None for network in embedder.networks.values())
+
+
 def test_two_runs_and_any_number_of_threads(default, recording, result):
     """To the last byte of the file, which has three decimals; `default` takes a thread a core."""
     assert rttm(default(recording)) == rttm(result)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,15 @@ class Pipeline(Protocol):
         name: str = "",
     ) -> Diarization:
         """Tell who speaks when in a recording; arguments and errors are those of `Diarizer`."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A part that has something to open or to load before its first use, a second or so of work."""
+
+    def prepare(self) -> None:
+        """Do so now."""
         ...
 
 
@@ -167,13 +176,20 @@ class Diarizer:
         """Run the networks on an open mono recording, batch by batch; also returns its length in seconds."""
         activities, voices, end = [], [], 0.0
         batches = self.sliding(_mono(recording), self.segmenter, self.embedder.margin)
-        for windows, activity in _ahead((batch, self.segmenter(batch)) for batch in batches):
+        segmented = ((batch, self.segmenter(batch)) for batch in batches)
+        for windows, activity in _ahead(segmented, meanwhile=self._prepare):
             activities.append(activity)  # (windows, frames, local speakers) in [0, 1]
             voices.append(self.embedder(windows, activity))  # (windows, local speakers, pieces, dim)
             end = windows.end
             if progress:
                 progress(Progress(end, recording.duration))
         return Activity.join(activities), Voices.join(voices), end
+
+    def _prepare(self) -> None:
+        """Let the parts that come later open their networks and load their libraries."""
+        for part in (self.embedder, self.clusterer):
+            if isinstance(part, Preparing):
+                part.prepare()
 
     def _result(self, stitched: Stitched, end: float, recording: Recording) -> Diarization:
         """Decide, name the speakers in order of first speech, and say where it all comes from."""
@@ -257,10 +273,14 @@ def _after(progress: Report, results: list[Diarization], channels: int) -> Repor
     return report
 
 
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield items while a thread already makes the next: stages that alternate would leave a core idle."""
+def _ahead(items: Iterator[T], meanwhile: Callable[[], None]) -> Iterator[T]:
+    """Yield items while a thread already makes the next: stages that alternate would leave a core idle.
+
+    Call `meanwhile` while the first is made.
+    """
     with ThreadPoolExecutor(1) as worker:
         coming = worker.submit(next, items, None)
+        meanwhile()
         while (item := coming.result()) is not None:
             coming = worker.submit(next, items, None)
             yield item

@@ -55,6 +55,10 @@ class DurationClusterer:
     inertia: float = 0.3
     overlap: float = 1.0
 
+    def prepare(self) -> None:
+        """Load what local speakers are split with: a third of a second."""
+        import scipy.cluster.hierarchy  # noqa: F401
+
     def __call__(self, voices: Voices, speakers: Speakers) -> Labels:
         """Label every piece; see `Clusterer`."""
         active = voices.present.sum(axis=2) > 0  # (windows, local speakers)

@@ -115,6 +115,10 @@ class CAMPPlus(_Parts):
         # Graphics processors gain nothing from this kind of 8 bits.
         return "frames-int8" if self.precision == "int8" and self.device == "cpu" else "frames"
 
+    def prepare(self) -> None:
+        """Open the networks, and load what features are made with."""
+        self._embed(self.frames_of(np.zeros(self.sample_rate // 10, np.float32)), np.ones((1, 5), np.float32))
+
     def __call__(self, windows: Windows, activity: Activity) -> Voices:
         """Embed every piece of every local speaker of a batch of windows."""
         rate = windows.sample_rate
