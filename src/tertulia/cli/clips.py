@@ -9,6 +9,7 @@ import typer
 
 from tertulia.cli._batch import Name, for_each
 from tertulia.cli._inputs import mono_channel, name_of, source_of
+from tertulia.cli._options import ChannelsOption, InputsArgument, ThreadsOption, WordlessOption
 from tertulia.cli._terminal import put, say
 from tertulia.cli._turns import NumSpeakersOption, SystemOption, TurnsOption, turns_of
 from tertulia.errors import UsageError
@@ -17,10 +18,7 @@ __all__ = ["clips"]
 
 
 def clips(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="Recordings of any usual format; - reads standard input."),
-    ],
+    inputs: InputsArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder, created when missing.")
     ],
@@ -35,11 +33,9 @@ def clips(
         float | None, typer.Option(metavar="SECONDS", help="Longer turns are cut into equal clips.")
     ] = None,
     audio_format: Annotated[Literal["wav", "flac"], typer.Option("--format", help="Of the files.")] = "wav",
-    channels: Annotated[
-        str, typer.Option(metavar="mix|N", help="Mix all channels, or take one, counted from 0.")
-    ] = "mix",
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No messages, save errors.")] = False,
+    channels: ChannelsOption = "mix",
+    threads: ThreadsOption = None,
+    quiet: WordlessOption = False,
 ) -> int:
     """Write every turn of every speaker to a file: DIR/INPUT/SPEAKER/NUMBER_START-END.wav.
 

@@ -10,6 +10,7 @@ import typer
 from tertulia.cli._annotations import read_recordings
 from tertulia.cli._batch import Name
 from tertulia.cli._inputs import mono_channel, name_of, source_of
+from tertulia.cli._options import ChannelsOption, WordlessOption
 from tertulia.cli._results import FormatOption, OutputOption, results
 from tertulia.cli._terminal import say
 from tertulia.errors import InputError
@@ -44,10 +45,8 @@ def cluster(
     num_speakers: Annotated[int | None, typer.Option(help="How many people speak, if known.")] = None,
     min_speakers: Annotated[int | None, typer.Option(help="At least so many people speak.")] = None,
     max_speakers: Annotated[int | None, typer.Option(help="At most so many people speak.")] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="mix|N", help="Mix all channels, or take one, counted from 0.")
-    ] = "mix",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No messages, save errors.")] = False,
+    channels: ChannelsOption = "mix",
+    quiet: WordlessOption = False,
 ) -> int:
     """Merge stretches of speech that are one person; every speaker in SEGMENTS counts as a stretch."""
     import tertulia

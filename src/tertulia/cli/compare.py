@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tertulia.cli._annotations import read_folder, read_regions
+from tertulia.cli._options import QuietOption, ThreadsOption
 from tertulia.cli._progress import progress_bar
 from tertulia.cli._terminal import aligned, put, put_table, say
 from tertulia.errors import InputError, OutputError, UsageError
@@ -50,13 +51,11 @@ def compare(
     skip_overlap: Annotated[
         bool, typer.Option("--skip-overlap", help="Leave out the time in which several people speak.")
     ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
+    threads: ThreadsOption = None,
     cache: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where runs are kept, to be made only once.")
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Neither messages, save errors, nor a progress bar.")
-    ] = False,
+    quiet: QuietOption = False,
 ) -> int:
     """Run systems on recordings, score them, and write a report to look at: index.html, and its figures."""
     from tertulia.comparison import Cache, find_recordings, named_entrant

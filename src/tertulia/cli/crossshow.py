@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tertulia.cli._inputs import mono_channel, name_of, source_of
+from tertulia.cli._options import ChannelsOption, QuietOption, ThreadsOption
 from tertulia.cli._progress import progress_bar
 from tertulia.cli._results import FormatOption, OutputOption, results
 from tertulia.cli._terminal import say
@@ -32,13 +33,9 @@ def crossshow(
     num_speakers: Annotated[int | None, typer.Option(help="How many people speak in all of them.")] = None,
     min_speakers: Annotated[int | None, typer.Option(help="At least so many people in all of them.")] = None,
     max_speakers: Annotated[int | None, typer.Option(help="At most so many people in all of them.")] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="mix|N", help="Mix all channels, or take one, counted from 0.")
-    ] = "mix",
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Neither messages, save errors, nor a progress bar.")
-    ] = False,
+    channels: ChannelsOption = "mix",
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
 ) -> int:
     """Tell who spoke when in a collection of recordings, the same person by the same name in all."""
     import tertulia

@@ -10,6 +10,7 @@ import typer
 
 from tertulia.cli._batch import Name, for_each
 from tertulia.cli._inputs import name_of, source_of
+from tertulia.cli._options import InputsArgument, QuietOption, ThreadsOption
 from tertulia.cli._progress import progress_bar
 from tertulia.cli._results import FormatOption, OutputOption, results
 from tertulia.cli._stages import Stages, references
@@ -26,10 +27,7 @@ __all__ = ["diarize"]
 
 
 def diarize(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="Recordings of any usual format; - reads standard input."),
-    ],
+    inputs: InputsArgument,
     output: OutputOption = None,
     format_names: FormatOption = None,
     quality: Annotated[
@@ -89,11 +87,9 @@ def diarize(
         Path | None,
         typer.Option(metavar="REF", help="Who really spoke when: file or folder; makes metrics/ there, too."),
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
+    threads: ThreadsOption = None,
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="What computes.")] = "cpu",
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Neither messages, save errors, nor a progress bar.")
-    ] = False,
+    quiet: QuietOption = False,
 ) -> int:
     """Tell who spoke when in recordings."""
     import tertulia

@@ -12,6 +12,7 @@ import typer
 
 from tertulia.cli._batch import Name, for_each
 from tertulia.cli._inputs import mono_channel, name_of, source_of
+from tertulia.cli._options import ChannelsOption, InputsArgument, QuietOption, ThreadsOption
 from tertulia.cli._progress import progress_bar
 from tertulia.cli._results import FormatOption, OutputOption, results
 from tertulia.cli._terminal import put, say
@@ -25,10 +26,7 @@ __all__ = ["emotions"]
 
 
 def emotions(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="Recordings of any usual format; - reads standard input."),
-    ],
+    inputs: InputsArgument,
     output: OutputOption = None,
     format_names: FormatOption = None,
     by: Annotated[
@@ -49,13 +47,9 @@ def emotions(
         float | None,
         typer.Option(metavar="COST", help="What a change of emotion within a turn costs."),
     ] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="mix|N", help="Mix all channels, or take one, counted from 0.")
-    ] = "mix",
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Neither messages, save errors, nor a progress bar.")
-    ] = False,
+    channels: ChannelsOption = "mix",
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
 ) -> int:
     """Tell neutral, happy, sad and angry speech.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tertulia.cli._options import ThreadsOption, WordlessOption
 from tertulia.cli._terminal import put, say
 from tertulia.cli._voices import ConsentOption, KeepOption, KeyOption, StoreOption, opened
 from tertulia.errors import UsageError
@@ -30,8 +31,8 @@ def enroll(
         bool,
         typer.Option("--no-encryption", help="Make a new store that whoever reads the file can read."),
     ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No messages, save errors.")] = False,
+    threads: ThreadsOption = None,
+    quiet: WordlessOption = False,
 ) -> int:
     """Enrol a person, so that 'tertulia identify' calls the voice by its name.
 

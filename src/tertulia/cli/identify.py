@@ -10,6 +10,7 @@ import typer
 
 from tertulia.cli._batch import Name, for_each
 from tertulia.cli._inputs import mono_channel, name_of, source_of
+from tertulia.cli._options import ChannelsOption, InputsArgument, QuietOption, ThreadsOption
 from tertulia.cli._progress import progress_bar
 from tertulia.cli._results import FormatOption, OutputOption, results
 from tertulia.cli._terminal import say
@@ -22,10 +23,7 @@ __all__ = ["identify"]
 
 
 def identify(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="Recordings of any usual format; - reads standard input."),
-    ],
+    inputs: InputsArgument,
     output: OutputOption = None,
     format_names: FormatOption = None,
     store: StoreOption = None,
@@ -40,16 +38,12 @@ def identify(
     num_speakers: Annotated[int | None, typer.Option(help="How many people speak, if known.")] = None,
     min_speakers: Annotated[int | None, typer.Option(help="At least so many people speak.")] = None,
     max_speakers: Annotated[int | None, typer.Option(help="At most so many people speak.")] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="mix|N", help="Mix all channels, or take one, counted from 0.")
-    ] = "mix",
+    channels: ChannelsOption = "mix",
     exclusive: Annotated[
         bool, typer.Option("--exclusive", help="Let at most one person speak at a time.")
     ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Neither messages, save errors, nor a progress bar.")
-    ] = False,
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
 ) -> int:
     """Diarize, and call voices that were enrolled by their names; all others stay SPEAKER_nn.
 

@@ -10,6 +10,7 @@ import typer
 
 from tertulia.cli._batch import PARTIAL, Name, for_each
 from tertulia.cli._inputs import name_of
+from tertulia.cli._options import QuietOption, ThreadsOption
 from tertulia.cli._progress import progress_bar
 from tertulia.cli._results import FormatOption, OutputOption, results
 from tertulia.cli._terminal import say
@@ -55,10 +56,8 @@ def link(
             metavar="NAME|FILE", help="How to diarize, see 'tertulia systems'; or a .toml or .yaml."
         ),
     ] = "default",
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Neither messages, save errors, nor a progress bar.")
-    ] = False,
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
 ) -> int:
     """Diarize recordings and give each person one name in all of them.
 

@@ -11,6 +11,7 @@ import typer
 from tertulia.cli._arrays import write_array
 from tertulia.cli._batch import Name, for_each
 from tertulia.cli._inputs import mono_channel, name_of, source_of
+from tertulia.cli._options import ChannelsOption, InputsArgument, QuietOption, ThreadsOption
 from tertulia.cli._progress import progress_bar
 from tertulia.cli._results import FormatOption, OutputOption, results
 from tertulia.cli._terminal import say
@@ -26,10 +27,7 @@ _ON_STDOUT = "audioseg"
 
 
 def scenes(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="Recordings of any usual format; - reads standard input."),
-    ],
+    inputs: InputsArgument,
     output: OutputOption = None,
     format_names: FormatOption = None,
     presenter: Annotated[
@@ -51,13 +49,9 @@ def scenes(
     probabilities: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for <stem>.npy: (frames of 10 ms, classes).")
     ] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="mix|N", help="Mix all channels, or take one, counted from 0.")
-    ] = "mix",
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Neither messages, save errors, nor a progress bar.")
-    ] = False,
+    channels: ChannelsOption = "mix",
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
 ) -> int:
     """Label recordings: m music, s speech, ms speech over music, n noise, - silence.
 

@@ -10,6 +10,7 @@ import typer
 from tertulia.cli._annotations import read_folder, read_recordings
 from tertulia.cli._batch import Name, for_each
 from tertulia.cli._inputs import mono_channel, name_of, source_of
+from tertulia.cli._options import ChannelsOption, WordlessOption
 from tertulia.cli._results import FormatOption, OutputOption, results
 from tertulia.cli._terminal import say
 from tertulia.errors import InputError
@@ -44,10 +45,8 @@ def segment(
         Path | None,
         typer.Option(metavar="PATH", help="Where somebody speaks: turns in any format, or a folder of them."),
     ] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="mix|N", help="Mix all channels, or take one, counted from 0.")
-    ] = "mix",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No messages, save errors.")] = False,
+    channels: ChannelsOption = "mix",
+    quiet: WordlessOption = False,
 ) -> int:
     """Cut speech where the speaker changes; the stretches are called S0, S1 …"""
     from tertulia.chains import stages

@@ -9,6 +9,7 @@ import typer
 
 from tertulia.cli._batch import Name, for_each
 from tertulia.cli._inputs import mono_channel, name_of, source_of
+from tertulia.cli._options import ChannelsOption, InputsArgument, ThreadsOption, WordlessOption
 from tertulia.cli._terminal import put, say
 from tertulia.cli._turns import NumSpeakersOption, SystemOption, TurnsOption, turns_of
 from tertulia.errors import UsageError
@@ -20,10 +21,7 @@ __all__ = ["separate"]
 
 
 def separate(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="Recordings of any usual format; - reads standard input."),
-    ],
+    inputs: InputsArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder, created when missing.")
     ],
@@ -43,11 +41,9 @@ def separate(
     system: SystemOption = "default",
     num_speakers: NumSpeakersOption = None,
     audio_format: Annotated[Literal["wav", "flac"], typer.Option("--format", help="Of the files.")] = "wav",
-    channels: Annotated[
-        str, typer.Option(metavar="mix|N", help="Mix all channels, or take one, counted from 0.")
-    ] = "mix",
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No messages, save errors.")] = False,
+    channels: ChannelsOption = "mix",
+    threads: ThreadsOption = None,
+    quiet: WordlessOption = False,
 ) -> int:
     """Write each voice of a recording to a file.
 

@@ -11,6 +11,7 @@ import typer
 from tertulia.cli._arrays import write_array
 from tertulia.cli._batch import Name, for_each
 from tertulia.cli._inputs import mono_channel, name_of, source_of
+from tertulia.cli._options import ChannelsOption, InputsArgument, QuietOption, ThreadsOption
 from tertulia.cli._progress import progress_bar
 from tertulia.cli._results import FormatOption, OutputOption, results
 from tertulia.cli._terminal import say
@@ -24,10 +25,7 @@ _ON_STDOUT = "segments"
 
 
 def vad(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="Recordings of any usual format; - reads standard input."),
-    ],
+    inputs: InputsArgument,
     output: OutputOption = None,
     format_names: FormatOption = None,
     method: Annotated[
@@ -58,13 +56,9 @@ def vad(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for <stem>.npy: time and probability of every frame."),
     ] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="mix|N", help="Mix all channels, or take one, counted from 0.")
-    ] = "mix",
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Neither messages, save errors, nor a progress bar.")
-    ] = False,
+    channels: ChannelsOption = "mix",
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
 ) -> int:
     """Tell speech from the rest, whoever speaks."""
     from tertulia.config import from_table, settings

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tertulia.cli._inputs import name_of, source_of
+from tertulia.cli._options import ThreadsOption
 from tertulia.cli._terminal import put
 from tertulia.cli._voices import FalseAcceptOption, checked_rate
 from tertulia.errors import UsageError, unknown
@@ -28,7 +29,7 @@ def verify(
         bool, typer.Option("--one-speaker", help="Do not check that only one person speaks in each.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="How many threads compute.")] = None,
+    threads: ThreadsOption = None,
 ) -> int:
     """Tell whether one person speaks in two recordings.
 

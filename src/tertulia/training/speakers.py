@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from tertulia.config import from_table
-from tertulia.embedding import EMBEDDERS, PerWindow
+from tertulia.embedding import EMBEDDERS, PerWindow, unit
 from tertulia.errors import UsageError, unknown
 from tertulia.simulation.sounds import audio_files
 from tertulia.training.augment import Augmenter, at_speed, fitted
@@ -112,13 +112,16 @@ class SpeakerTask:
 
     @cached_property
     def _targets(self) -> Array:
-        """The teacher's embeddings of training utterances, (speeds, utterances of the split, dim)."""
+        """The teacher's embeddings of training utterances, (speeds, utterances of the split, dim).
+
+        They are free of their mean: what all voices share is the easiest to learn and tells nobody apart.
+        """
         teacher = EMBEDDERS[self.loss.teacher]()
         made = targets(teacher, self.speech.pack, self.speech.splits["train"], self.augmentation.speeds)
         dim = self.recipe.network["dim"]
         if made.shape[2] != dim:
             raise UsageError(f"the teacher's embeddings have {made.shape[2]} dimensions, the network's {dim}")
-        return made
+        return unit(made - made.mean(axis=(0, 1)))
 
     # ── model ────────────────────────────────────────────────────────────────────────────────────────
 
