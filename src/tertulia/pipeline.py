@@ -23,6 +23,7 @@ from tertulia.counting import insist, reconcile
 from tertulia.embedding import Embedder, Voices
 from tertulia.frames import Grid
 from tertulia.segmentation import Activity, Segmenter
+from tertulia.segmentation.activity import Gathered
 from tertulia.speakers import ANY, Speakers
 from tertulia.stitch import Stitched, stitch
 from tertulia.timeline import Diarization, Provenance, Segment, Timeline
@@ -174,7 +175,7 @@ class Diarizer:
 
     def listen(self, recording: Recording, progress: Report | None) -> tuple[Activity, Voices, float]:
         """Run the networks on an open mono recording, batch by batch; also returns its length in seconds."""
-        activities, voices, end = [], [], 0.0
+        activities, voices, end = Gathered(Activity), Gathered(Voices), 0.0
         batches = self.sliding(_mono(recording), self.segmenter, self.embedder.margin)
         segmented = ((batch, self.segmenter(batch)) for batch in batches)
         for windows, activity in _ahead(segmented, meanwhile=self._prepare):
@@ -183,7 +184,7 @@ class Diarizer:
             end = windows.end
             if progress:
                 progress(Progress(end, recording.duration))
-        return Activity.join(activities), Voices.join(voices), end
+        return activities.whole(), voices.whole(), end
 
     def _prepare(self) -> None:
         """Let the parts that come later open their networks and load their libraries."""

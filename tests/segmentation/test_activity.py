@@ -1,6 +1,7 @@
 import numpy as np
 
-from tertulia.segmentation.activity import joined
+from tertulia.embedding import Voices
+from tertulia.segmentation.activity import Gathered, joined
 
 
 def test_columns_are_joined_and_rows_used_up():
@@ -26,3 +27,15 @@ def test_hours_are_never_held_twice():
     # What was made before the start is not counted; numpy counts an array in full when it is made.
     assert most < 21_000_000
     assert held < 21_000_000
+
+
+def test_batches_are_gathered_in_order_however_many_there_are():
+    for count in (1, 63, 64, 65, 200):
+        gathered = Gathered(Voices)
+        for i in range(count):
+            ones = np.full((2, 1, 1), i, np.float32)
+            gathered.append(Voices(ones[..., None], ones, ones, ones, 5.0, 0.5))
+        whole = gathered.whole()
+        assert whole.support[:, 0, 0].tolist() == [i for i in range(count) for _ in range(2)]
+        assert not gathered.blocks
+        assert not gathered.parts

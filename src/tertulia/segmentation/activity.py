@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tertulia.audio.windows import Windows
 from tertulia.frames import Grid
 
-__all__ = ["Activity", "Segmenter", "joined"]
+__all__ = ["Activity", "Gathered", "Segmenter", "joined"]
 
 Array = NDArray[np.float32]
 
@@ -64,6 +64,43 @@ def joined(rows: list[list[NDArray[Any]]]) -> list[NDArray[Any]]:
             filled += len(part)
         columns.append(column)
     return columns
+
+
+class Joining(Protocol):
+    """What batches are of: can be put together, see `joined`."""
+
+    @classmethod
+    def join(cls, parts: list[Self]) -> Self: ...
+
+
+J = TypeVar("J", bound=Joining)
+
+
+class Gathered(Generic[J]):
+    """Batches on their way to one whole.
+
+    Every so many are put together at once. An allocator gives large blocks back to the system when they are
+    freed, and keeps small ones: hours of sound, held in small ones until the end, would be held twice then.
+    """
+
+    _MANY = 64
+
+    def __init__(self, kind: type[J]) -> None:
+        self.kind = kind
+        self.blocks: list[J] = []
+        self.parts: list[J] = []
+
+    def append(self, part: J) -> None:
+        """Take the next batch."""
+        self.parts.append(part)
+        if len(self.parts) == self._MANY:
+            self.blocks.append(self.kind.join(self.parts))
+
+    def whole(self) -> J:
+        """Put everything together; nothing is left here."""
+        every = self.blocks + self.parts
+        self.blocks, self.parts = [], []
+        return self.kind.join(every)
 
 
 class Segmenter(Protocol):
