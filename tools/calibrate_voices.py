@@ -1,10 +1,15 @@
-"""Make `known-voices.npz`: compensation, cohort, calibration and operating points of known voices.
+"""Make `known-voices.npz`: compensation, cohort, calibration and thresholds of known voices.
 
     python tools/embed_speakers.py ../shared/data items.npz
     python tools/calibrate_voices.py items.npz
 
 Made from the adults of speechocean762 and LibriSpeech who are not in the test set. The cohort holds no one's
 voiceprint: each of its vectors averages five or more LibriSpeech speakers, and each speaker is in one only.
+
+Calibration and thresholds are fitted on trials between all speakers of speechocean762. Two folds of speakers
+at a time are scored in a space that was made without them, each fold within itself as well as with the other:
+were targets and others scored in spaces made of different numbers of speakers, the spaces would tell them
+apart.
 """
 
 from __future__ import annotations
@@ -12,28 +17,37 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, combinations_with_replacement
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tertulia.embedding.voices import unit
-from tertulia.identity.calibration import Calibration, OperatingPoints
+from tertulia.identity.calibration import Calibration, qualities
 from tertulia.identity.cohort import Cohort
 from tertulia.identity.compensation import Compensation
-from tertulia.identity.scoring import PARAMETERS
+from tertulia.identity.scoring import FORMAT, PARAMETERS
+from tertulia.identity.telephone import Telephone
+from tertulia.identity.thresholds import Thresholds
 from voice_items import Items, Trials
 
-CORPORA = ("speechocean762", "LibriSpeech")
+SEVERAL, MANY = "speechocean762", "LibriSpeech"
+"""Corpora of few people with many utterances, and of many people with one."""
 FEWEST = 5
 """Speakers in a vector of the cohort, at least."""
-TOP, SHARE = 8, 0.5
-SMOOTHING = 2.0
+TOP, SHARE = 8, 0.25
+SMOOTHING = 1.0
+RIDGE = 1e-4
 DURATIONS = (1.5, 3.0, 5.0, 10.0, 20.0)
-CELL = 20_000
-"""Non-targets of one pair of durations, at most."""
+CHANNELS = (("clean", "clean"), ("clean", "telephone"), ("telephone", "telephone"))
+"""Between which thresholds are measured."""
+LEAST = 500
+"""Non-targets of a list from which its quantiles are measured."""
 FOLDS = 5
-RATES = np.geomspace(0.3, 0.001, 12)
+RATES = np.geomspace(0.5, 0.0003, 16)
 
 Array = NDArray[np.float64]
 
@@ -52,41 +66,62 @@ def averages(vectors: Array, fewest: int) -> Array:
     return np.concatenate([averages(vectors[half], fewest) for half in halves])
 
 
-def space_of(items: Items) -> tuple[Compensation, Cohort]:
-    """Space of speechocean762's variation within speakers; cohort of LibriSpeech's clean crops."""
-    several = items.where(corpus="speechocean762")
-    compensation = Compensation.fit(several.vector, several.speaker, SMOOTHING)
-    clean = items.where(condition="clean", corpus="LibriSpeech")
-    longest = [np.flatnonzero(clean.speaker == name)[-1] for name in np.unique(clean.speaker)]
-    return compensation, Cohort(averages(compensation(clean.vector[longest]), FEWEST), TOP, SHARE)
+@dataclass(frozen=True, eq=False)
+class Space:
+    """What scores are made of."""
+
+    compensation: Compensation
+    cohort: Cohort
+    telephone: Telephone
+
+    @classmethod
+    def of(cls, items: Items) -> Self:
+        """What a person varies in, from one corpus; what channels do, and the cohort, from the other."""
+        several, many = items.where(corpus=SEVERAL), items.where(corpus=MANY)
+        sets = [(each.vector, each.speaker) for each in (several, many)]
+        compensation = Compensation.fit(sets, SMOOTHING)
+        clean = many.where(condition="clean")
+        longest = [np.flatnonzero(clean.speaker == name)[-1] for name in np.unique(clean.speaker)]
+        cohort = Cohort(averages(compensation(clean.vector[longest]), FEWEST), TOP, SHARE)
+        return cls(
+            compensation,
+            cohort,
+            Telephone.fit(several.vector, several.condition == "telephone", RIDGE),
+        )
+
+    def scores(self, ones: Items, others: Items) -> Array:
+        """Normalised scores of all pairs, (ones, others)."""
+        one, other = self.compensation(ones.vector), self.compensation(others.vector)
+        return self.cohort.normalised(one @ other.T, one, other)
 
 
-def scores(space: tuple[Compensation, Cohort], ones: Items, others: Items) -> Array:
-    """Normalised scores of all pairs, (ones, others)."""
-    compensation, cohort = space
-    one, other = compensation(ones.vector), compensation(others.vector)
-    return cohort.normalised(one @ other.T, one, other)
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Trials, (trials,) in every array; sides are (one, other)."""
 
+    score: Array
+    target: NDArray[np.bool_]
+    seconds: tuple[Array, Array]
+    telephone: tuple[Array, Array]
+    condition: tuple[NDArray[np.str_], NDArray[np.str_]]
 
-def cells(items: Items, rng: np.random.Generator) -> Iterator[tuple[Array, ...]]:
-    """Trials of every two durations, in all conditions: scores, targets, seconds on both sides.
+    @property
+    def between(self) -> tuple[Array, Array, tuple[Array, Array]]:
+        """What calibration and thresholds know of a trial."""
+        return (*self.seconds, self.telephone)
 
-    Each speaker is scored in a space that was made without the speaker: variation looks smaller on those whom
-    it was measured on.
-    """
-    folds = [items[folds_of(items) != fold] for fold in range(FOLDS)]
-    spaces = [space_of(rest) for rest in folds]
-    for i, seconds in enumerate(DURATIONS):
-        for longer in DURATIONS[i:]:
-            columns = []
-            for fold, space in enumerate(spaces):
-                mine = items[folds_of(items) == fold]
-                ones, others = mine.where(seconds=seconds), mine.where(seconds=longer)
-                trials = Trials.between(ones, others, among=longer == seconds).fewer(CELL // FOLDS, rng)
-                table = scores(space, ones, others)
-                columns.append((trials.scores(table), trials.target))
-            made, target = (np.concatenate(column) for column in zip(*columns, strict=True))
-            yield made, target, np.full(len(made), seconds), np.full(len(made), longer)
+    def where(self, seconds: tuple[float, float], channel: tuple[str, str]) -> NDArray[np.bool_]:
+        """Trials between two durations and two channels, in either order."""
+        kept = np.zeros(len(self.score), bool)
+        for a, b in ((0, 1), (1, 0)):
+            for x, y in ((0, 1), (1, 0)):
+                kept |= (
+                    (self.seconds[a] == seconds[0])
+                    & (self.seconds[b] == seconds[1])
+                    & (self.condition[x] == channel[0])
+                    & (self.condition[y] == channel[1])
+                )
+        return kept
 
 
 def folds_of(items: Items) -> NDArray[np.intp]:
@@ -95,38 +130,77 @@ def folds_of(items: Items) -> NDArray[np.intp]:
     return (np.random.default_rng(0).permutation(len(names)) % FOLDS)[of]
 
 
-def fit(items: Items) -> tuple[Calibration, OperatingPoints]:
-    """Fit on all cells at once; measure operating points on each duration."""
-    columns = list(cells(items, np.random.default_rng(0)))
-    made, target, one, other = (np.concatenate(column) for column in zip(*columns, strict=True))
-    calibration = Calibration.fit(made, target, one, other)
-    strangers = [
-        calibration(made, one, other)[~target] for made, target, one, other in columns if one[0] == other[0]
+def parts(items: Items) -> Iterator[Table]:
+    """Trials among every two folds, in a space that was made without either."""
+    folds = folds_of(items)
+    for pair in combinations(range(FOLDS), 2):
+        away = np.isin(folds, pair)
+        space, mine = Space.of(items[~away]), items[away].where(corpus=SEVERAL)
+        trials = Trials.between(mine, mine, among=True)
+        telephone = space.telephone(mine.vector)
+        yield Table(
+            trials.scores(space.scores(mine, mine)),
+            trials.target,
+            (mine.seconds[trials.one], mine.seconds[trials.other]),
+            (telephone[trials.one], telephone[trials.other]),
+            (mine.condition[trials.one], mine.condition[trials.other]),
+        )
+
+
+def cross_validated(items: Items) -> Table:
+    """All trials between the speakers of whom there are several utterances."""
+    tables = list(parts(items))
+
+    def joined(name: str) -> Any:
+        return np.concatenate([getattr(table, name) for table in tables], axis=-1)
+
+    pairs = (tuple(joined(name)) for name in ("seconds", "telephone", "condition"))
+    return Table(joined("score"), joined("target"), *pairs)  # type: ignore[arg-type]
+
+
+def fit(table: Table) -> tuple[Calibration, Thresholds]:
+    """Fit the ratio on all trials at once, thresholds on lists of non-targets."""
+    calibration = Calibration.fit(table.score, table.target, *table.between)
+    ratios, quality = calibration(table.score, *table.between), qualities(*table.between)
+    lists = [
+        ~table.target & table.where(seconds, channel)
+        for seconds in combinations_with_replacement(DURATIONS, 2)
+        for channel in CHANNELS
     ]
-    return calibration, OperatingPoints.measure(strangers, RATES)
+    lists = [each for each in lists if each.sum() >= LEAST]
+    means = np.stack([quality[each].mean(axis=0) for each in lists])
+    return calibration, Thresholds.fit([ratios[each] for each in lists], means, RATES)
 
 
 def main(path: Path, output: Path = PARAMETERS) -> None:
     """Write the parameters."""
     items, model = Items.load(path)
-    items = items.where(group="adult", corpus=CORPORA)
-    compensation, cohort = space_of(items)
-    calibration, points = fit(items)
+    items = items.where(group="adult", corpus=(SEVERAL, MANY))
+    space = Space.of(items)
+    calibration, thresholds = fit(cross_validated(items))
     np.savez(
         output,
+        format=FORMAT,
         model=model,
-        compensation=compensation.matrix.astype(np.float32),
-        cohort=cohort.vectors.astype(np.float32),
-        top=cohort.top,
-        share=cohort.share,
+        compensation=space.compensation.matrix.astype(np.float32),
+        cohort=space.cohort.vectors.astype(np.float32),
+        top=space.cohort.top,
+        share=space.cohort.share,
+        telephone=space.telephone.weights.astype(np.float32),
+        telephone_offset=space.telephone.offset,
         calibration=calibration.coefficients,
-        rates=points.rates,
-        ratios=points.ratios,
+        rates=thresholds.rates,
+        levels=thresholds.levels,
+        location=thresholds.location,
+        scale=thresholds.scale,
     )
-    print(f"{output}: {len(cohort.vectors)} in the cohort, coefficients {calibration.coefficients.round(3)}")
+    coefficients = calibration.coefficients.round(3)
+    print(f"{output}: {len(space.cohort.vectors)} in the cohort, coefficients {coefficients}")
     print(f"sha256 {hashlib.sha256(output.read_bytes()).hexdigest()}")
-    for rate, ratio in zip(points.rates, points.ratios, strict=True):
-        print(f"  {rate:.4f} of strangers have llr {ratio:.2f} or more")
+    print("llr that 10, 1 and 0.1 % of strangers reach:")
+    for seconds in DURATIONS:
+        reached = [float(thresholds(rate, seconds, seconds)) for rate in (0.1, 0.01, 0.001)]
+        print(f"  {seconds:4g} s: " + "  ".join(f"{each:6.2f}" for each in reached))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     python tools/embed_speakers.py ../shared/data items.npz
 
 Utterances of one speaker are joined, silence dropped, until there are 1.5, 3, 5, 10 or 20 s of speech; no
-utterance is in two crops of one duration. Who has one utterance only, for the cohort, has one crop; that, and
-children and VoxForge, are taken in the clean only. Where speech is, is decided on the clean sound (Silero),
-so that the same speech is seen in every condition:
+utterance is in two crops of one duration. Who has one utterance only has one crop, which tells what a channel
+does to a voice. Children and VoxForge are taken in the clean only. Where speech is, is decided on the clean
+sound (Silero), so that the same speech is seen in every condition:
 
 - `clean`: as it is;
 - `noise`: a clip of ESC-10 at 5 to 20 dB under the speech;
@@ -161,8 +161,7 @@ def plan(speech: list[int], seconds: float, most: int) -> Iterator[Crop]:
 
 def conditions_of(speaker: Speaker) -> tuple[str, ...]:
     """All conditions for adults who are trained on or tested; the clean for the others."""
-    several = len(speaker.utterances) > 1 and speaker.corpus != "VoxForge"
-    return CONDITIONS if several and speaker.group != "child" else ("clean",)
+    return CONDITIONS if speaker.corpus != "VoxForge" and speaker.group != "child" else ("clean",)
 
 
 def crops_of(speech: list[int], condition: str) -> list[Crop]:

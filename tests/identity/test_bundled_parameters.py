@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tertulia.identity.listening import Listener
-from tertulia.identity.scoring import PARAMETERS, default_scorer, verify
+from tertulia.identity.scoring import PARAMETERS, default_scorer
 from tertulia.identity.voiceprint import Voiceprint
 
 TOOLS = Path(__file__).parents[2] / "tools"
@@ -57,9 +57,18 @@ def test_a_close_match_is_one_whatever_voice_it_is_close_to():
         other -= direction * (direction @ other) / (direction @ direction)
         other *= np.linalg.norm(direction) / np.linalg.norm(other)
         one = Voiceprint(direction, 10.0, model)
-        assert verify(
-            scorer(one, Voiceprint(0.9 * direction + np.sqrt(0.19) * other, 10.0, model)), 0.001
-        ).accepted
-        assert not verify(
-            scorer(one, Voiceprint(0.1 * direction + np.sqrt(0.99) * other, 10.0, model)), 0.1
-        ).accepted
+        alike, unlike = (
+            Voiceprint(cosine * direction + np.sqrt(1 - cosine**2) * other, 10.0, model)
+            for cosine in (0.9, 0.1)
+        )
+        assert scorer.verify(one, alike, 0.001).accepted
+        assert not scorer.verify(one, unlike, 0.1).accepted
+
+
+def test_more_speech_needs_a_lower_ratio_at_the_same_rate():
+    """One threshold for all seconds of speech was far stricter than it said for ten."""
+    thresholds = default_scorer(Listener().model).thresholds
+    for telephone in ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)):
+        asked = [float(thresholds(0.01, s, s, telephone)) for s in (1.0, 1.5, 3.0, 5.0, 10.0, 20.0)]
+        assert asked == sorted(asked, reverse=True)
+        assert asked[0] - asked[-1] > 2

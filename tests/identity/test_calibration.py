@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tertulia.errors import InputError
 from tertulia.evaluation import cllr
-from tertulia.identity.calibration import Calibration, OperatingPoints
+from tertulia.identity.calibration import Calibration, OperatingPoints, qualities
 
 
 def trials(rng, n, seconds, separation):
@@ -29,6 +29,30 @@ def test_more_speech_than_was_ever_calibrated_with_changes_nothing():
     calibration = Calibration(np.array([-1.0, 2.0, 0.5, 0.25]))
     assert calibration(0.7, 20.0, 20.0) == calibration(0.7, 500.0, 40.0)
     assert calibration(0.7, 1.0, 1.0) == calibration(0.7, 0.5, 0.3)
+
+
+def test_qualities_by_hand():
+    np.testing.assert_allclose(qualities(2.0, 6.0), [np.log(3), 0, 0])
+    np.testing.assert_allclose(qualities(4.0, 4.0, (0.9, 0.2)), [np.log(4), 0.18, 0.7])
+    assert qualities(np.ones((3, 1)), np.ones(2), (0.5, np.zeros(2))).shape == (3, 2, 3)
+
+
+def test_a_telephone_on_one_side_or_both_moves_the_ratio():
+    calibration = Calibration(np.array([-1.0, 2.0, 0.0, 0.0, -3.0, 1.5]))
+    assert calibration(0.7, 3.0, 3.0) == pytest.approx(0.4)
+    assert calibration(0.7, 3.0, 3.0, (1.0, 1.0)) == pytest.approx(-2.6)
+    assert calibration(0.7, 3.0, 3.0, (1.0, 0.0)) == calibration(0.7, 3.0, 3.0, (0.0, 1.0))
+    assert calibration(0.7, 3.0, 3.0, (1.0, 0.0)) == pytest.approx(1.9)
+
+
+def test_what_a_telephone_does_is_found():
+    """Scores of two telephones are 2 higher, whoever speaks: calibrated, they are what they were."""
+    rng = np.random.default_rng(3)
+    scores, targets, seconds = trials(rng, 40_000, 3.0, 3.0)
+    both = rng.random(len(scores)) < 0.3
+    calibration = Calibration.fit(scores + 2 * both, targets, seconds, seconds, (both, both))
+    at = np.array([0.0, 1.5, 3.0])
+    np.testing.assert_allclose(calibration(at + 2, 3.0, 3.0, (1.0, 1.0)), calibration(at, 3.0, 3.0), atol=0.2)
 
 
 def test_shapes_broadcast():
@@ -69,6 +93,8 @@ def test_what_cannot_be_fitted_is_refused():
         Calibration.fit([1.0, 0.9, 0.0, 0.1], [False, False, True, True], [2.0] * 4, [2.0] * 4)
     with pytest.raises(ValueError, match="rise with the score"):
         Calibration(np.array([0.0, 1.0, 0.0, -0.4]))  # falls from 12 s on
+    with pytest.raises(ValueError, match="4 coefficients or 6; got 5"):
+        Calibration(np.ones(5))
 
 
 def test_operating_points_are_interpolated_on_the_logarithm_of_the_rate():

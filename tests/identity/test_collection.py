@@ -26,6 +26,9 @@ class Cosine:
     def many(self, query, gallery):
         return [Score(0.0, 0.0, float(ratio)) for ratio in self.ratios([query], gallery)[0]]
 
+    def required(self, ones, others, false_accept, gallery):
+        return np.full((len(ones), len(others)), np.log(gallery / false_accept))
+
 
 def said(person: int, seed: int) -> Voiceprint:
     added = np.random.default_rng(100 + seed).standard_normal(192) / np.sqrt(192)

@@ -7,7 +7,6 @@ from typing import Literal, Self
 
 from tertulia.audio import Source
 from tertulia.identity.enrolment import Ear
-from tertulia.identity.scoring import verify
 from tertulia.identity.voiceprint import Voiceprint
 from tertulia.timeline import Timeline
 
@@ -50,6 +49,6 @@ class Presenter:
         found = self.ear.diarizer(source, channels=channels, name=name)
         when = Timeline()
         for speaker, voice in self.ear.listener.speakers(source, found, channels=channels).items():
-            if verify(self.ear.scorer(self.voice, voice), self.false_accept).accepted:
+            if self.ear.scorer.verify(self.voice, voice, self.false_accept).accepted:
                 when = when | found[speaker]
         return when

@@ -1,9 +1,10 @@
-"""Calibration: from a score to a log-likelihood ratio, knowing how much speech is behind either side.
+"""Calibration: from a score to a log-likelihood ratio, knowing how much speech and which channels it is of.
 
 Linear logistic regression, N. Brümmer and J. du Preez, "Application-independent evaluation of speaker
 detection" (Computer Speech & Language 20, 2006), with duration as a quality measure that moves both offset
 and slope, after M. I. Mandasari et al., "Quality measure functions for calibration of speaker recognition
 systems in various duration conditions" (IEEE Transactions on Audio, Speech and Language Processing 21, 2013).
+Whether a side comes from a telephone is another such measure.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from tertulia.errors import InputError
 
-__all__ = ["Calibration", "OperatingPoints"]
+__all__ = ["LONGEST", "SHORTEST", "Calibration", "OperatingPoints", "logistic_regression", "qualities"]
 
 Array = NDArray[np.float64]
 
-_SHORTEST, _LONGEST = 1.0, 20.0  # seconds of speech, in which range calibration has been seen to hold
+SHORTEST, LONGEST = 1.0, 20.0
+"""Seconds of speech, in which range calibration has been seen to hold."""
 _RIDGE = 1e-6  # holds the coefficients finite where the classes can be told apart without error
 
 
@@ -28,12 +30,12 @@ _RIDGE = 1e-6  # holds the coefficients finite where the classes can be told apa
 class Calibration:
     """Coefficients of
 
-        llr = w₀ + w₁·s + w₂·q + w₃·s·q,    q = log of the harmonic mean of the two durations,
+        llr = w₀ + w₁·s + w₂·q + w₃·s·q + w₄·b + w₅·o
 
-    each duration taken as 1 to 20 s. The natural logarithm is used throughout.
+    with q, b and o the qualities of a comparison (`qualities`). The natural logarithm is used throughout.
 
     Args:
-        coefficients: (4,).
+        coefficients: (6,), or (4,) where nothing is known of telephones.
 
     Raises:
         ValueError: when a higher score would not always mean a higher ratio.
@@ -42,23 +44,40 @@ class Calibration:
     coefficients: Array
 
     def __post_init__(self) -> None:
-        _, at_all, _, more = self.coefficients
-        if min(at_all + more * np.log(seconds) for seconds in (_SHORTEST, _LONGEST)) <= 0:
+        if len(self.coefficients) not in (4, 6):
+            raise ValueError(f"calibration has 4 coefficients or 6; got {len(self.coefficients)}")
+        at_all, more = self.coefficients[1], self.coefficients[3]
+        if min(at_all + more * np.log(seconds) for seconds in (SHORTEST, LONGEST)) <= 0:
             raise ValueError(f"the ratio has to rise with the score; got coefficients {self.coefficients}")
 
-    def __call__(self, scores: ArrayLike, one: ArrayLike, other: ArrayLike) -> Array:
+    def __call__(
+        self,
+        scores: ArrayLike,
+        one: ArrayLike,
+        other: ArrayLike,
+        telephone: tuple[ArrayLike, ArrayLike] = (0.0, 0.0),
+    ) -> Array:
         """Return log-likelihood ratios.
 
         Args:
             scores: of any shape.
-            one: seconds of speech on one side, of a shape that broadcasts to that of the scores.
-            other: … on the other side.
+            one, other, telephone: as those of `qualities`, of shapes that broadcast to that of the scores.
         """
-        return np.asarray(_terms(scores, one, other) @ self.coefficients)
+        terms = _terms(scores, qualities(one, other, telephone))
+        return np.asarray(terms[..., : len(self.coefficients)] @ self.coefficients)
 
     @classmethod
-    def fit(cls, scores: ArrayLike, targets: ArrayLike, one: ArrayLike, other: ArrayLike) -> Self:
+    def fit(
+        cls,
+        scores: ArrayLike,
+        targets: ArrayLike,
+        one: ArrayLike,
+        other: ArrayLike,
+        telephone: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
         """Fit to trials, shape (trials,) each; targets and non-targets weigh the same in all.
+
+        Without a telephone there are 4 coefficients, with it 6.
 
         Raises:
             InputError: when there are not both.
@@ -68,7 +87,8 @@ class Calibration:
         if truth.all() or not truth.any():
             raise InputError(f"calibration needs targets and others; got {truth.sum()} of {truth.size}")
         weights = np.where(truth, 0.5 / truth.sum(), 0.5 / (~truth).sum())
-        return cls(_logistic_regression(_terms(scores, one, other), truth, weights))
+        terms = _terms(scores, qualities(one, other, telephone or (0.0, 0.0)))
+        return cls(logistic_regression(terms if telephone else terms[:, :4], truth, weights))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,16 +120,34 @@ class OperatingPoints:
         return cls(wanted, ratios)
 
 
-def _terms(scores: ArrayLike, one: ArrayLike, other: ArrayLike) -> Array:
-    """Terms of the sum, (…, 4)."""
-    values = np.asarray(scores, dtype=np.float64)
-    pace = sum(1 / np.clip(np.asarray(side, np.float64), _SHORTEST, _LONGEST) for side in (one, other))
-    quality = np.broadcast_to(np.log(2 / pace), values.shape)
-    return np.stack([np.ones_like(values), values, quality, values * quality], axis=-1)
+def qualities(one: ArrayLike, other: ArrayLike, telephone: tuple[ArrayLike, ArrayLike] = (0.0, 0.0)) -> Array:
+    """Return what is known of a comparison besides its score, (…, 3).
+
+    q, the logarithm of the harmonic mean of the seconds, each taken as 1 to 20; b, how much both sides come
+    from a telephone, p₁·p₂; o, how much only one does, |p₁ − p₂|.
+
+    Args:
+        one: seconds of speech on one side.
+        other: … on the other side, of a shape that broadcasts.
+        telephone: probabilities that either comes from a telephone.
+    """
+    pace = sum(1 / np.clip(np.asarray(side, np.float64), SHORTEST, LONGEST) for side in (one, other))
+    first, second = (np.asarray(side, np.float64) for side in telephone)
+    return np.stack(np.broadcast_arrays(np.log(2 / pace), first * second, np.abs(first - second)), axis=-1)
 
 
-def _logistic_regression(terms: Array, truth: NDArray[np.bool_], weights: Array) -> Array:
-    """Minimise the cross-entropy of weighted trials; (trials, k) → (k,)."""
+def _terms(scores: ArrayLike, quality: Array) -> Array:
+    """Terms of the sum, (…, 6)."""
+    values, pace, both, one = np.broadcast_arrays(
+        np.asarray(scores, dtype=np.float64), *np.moveaxis(quality, -1, 0)
+    )
+    return np.stack([np.ones_like(values), values, pace, values * pace, both, one], axis=-1)
+
+
+def logistic_regression(
+    terms: Array, truth: NDArray[np.bool_], weights: Array, ridge: float = _RIDGE
+) -> Array:
+    """Minimise the cross-entropy of weighted trials, with a ridge on scaled terms; (trials, k) → (k,)."""
     from scipy.optimize import minimize
 
     scale = np.maximum(np.sqrt(weights @ terms**2), 1e-12)  # without a duration that differs, a term is zero
@@ -118,10 +156,8 @@ def _logistic_regression(terms: Array, truth: NDArray[np.bool_], weights: Array)
     def cost(coefficients: Array) -> tuple[float, Array]:
         margins = signed @ coefficients
         slopes = -weights * np.exp(-np.logaddexp(0, margins))
-        ridge = _RIDGE * coefficients
-        return float(
-            weights @ np.logaddexp(0, -margins) + ridge @ coefficients / 2
-        ), signed.T @ slopes + ridge
+        pull = ridge * coefficients
+        return float(weights @ np.logaddexp(0, -margins) + pull @ coefficients / 2), signed.T @ slopes + pull
 
     found = minimize(cost, np.zeros(terms.shape[1]), jac=True, method="BFGS")
     return np.asarray(found.x / scale)

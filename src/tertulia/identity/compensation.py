@@ -4,11 +4,13 @@ Within-class covariance normalisation: A. O. Hatch, S. Kajarekar and A. Stolcke,
 normalization for SVM-based speaker recognition" (Interspeech 2006), there for support vector machines, here
 before the cosine, as in N. Dehak et al., "Front-end factor analysis for speaker verification" (IEEE
 Transactions on Audio, Speech and Language Processing 19, 2011). With few speakers the covariance is smoothed
-towards a multiple of the identity, which would leave every cosine as it is.
+towards a multiple of the identity, which would leave every cosine as it is. What a person varies in and what
+recordings vary in may be learned from different people: their covariances are added.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -45,28 +47,32 @@ class Compensation:
         return np.asarray(mapped / np.maximum(np.linalg.norm(mapped, axis=1, keepdims=True), 1e-12))
 
     @classmethod
-    def fit(cls, voices: Array, speakers: ArrayLike, smoothing: float) -> Self:
+    def fit(cls, sets: Sequence[tuple[Array, ArrayLike]], smoothing: float) -> Self:
         """Estimate from several voices of each of several speakers.
 
-        B = (W + λ · tr(W) / dim · I)^(−½), with W the covariance within speakers.
+        B = (W + λ · tr(W) / dim · I)^(−½), with W the sum of the covariances within speakers.
 
         Args:
-            voices: (voices, dim).
-            speakers: whose each is, (voices,).
+            sets: of each, voices (voices, dim), and whose each is, (voices,).
             smoothing: λ, above zero.
 
         Raises:
-            InputError: when no speaker has two voices.
+            InputError: when in a set no speaker has two voices.
         """
-        _, of, counts = np.unique(np.asarray(speakers), return_inverse=True, return_counts=True)
-        free = len(voices) - len(counts)  # degrees of freedom
-        if free < 1:
-            raise InputError("variation within a speaker needs two voices of somebody")
-        means = np.zeros((len(counts), voices.shape[1]))
-        np.add.at(means, of, voices)
-        centred = voices - (means / counts[:, None])[of]
-        within = centred.T @ centred / free
+        within = np.sum([_within(np.asarray(voices, np.float64), of) for voices, of in sets], axis=0)
         smooth = within + smoothing * np.trace(within) / len(within) * np.eye(len(within))
         values, directions = np.linalg.eigh(smooth)
         matrix = (directions / np.sqrt(values)) @ directions.T
         return cls(matrix / np.sqrt(np.mean(matrix**2)))  # the scale is free: numbers near one
+
+
+def _within(voices: Array, speakers: ArrayLike) -> Array:
+    """Covariance of voices about the means of their speakers, (dim, dim)."""
+    _, of, counts = np.unique(np.asarray(speakers), return_inverse=True, return_counts=True)
+    free = len(voices) - len(counts)  # degrees of freedom
+    if free < 1:
+        raise InputError("variation within a speaker needs two voices of somebody")
+    means = np.zeros((len(counts), voices.shape[1]))
+    np.add.at(means, of, voices)
+    centred = voices - (means / counts[:, None])[of]
+    return np.asarray(centred.T @ centred / free)

@@ -11,7 +11,7 @@ from tertulia.audio import Source
 from tertulia.audio.source import name_of, rereadable
 from tertulia.errors import InputError
 from tertulia.identity.listening import Listener
-from tertulia.identity.scoring import Scorer, default_scorer, verify
+from tertulia.identity.scoring import Scorer, default_scorer
 from tertulia.identity.voiceprint import Voiceprint
 from tertulia.pipeline import Pipeline
 from tertulia.speakers import ANY, Speakers
@@ -74,7 +74,7 @@ class Ear:
         return self.listener.speakers(source, whole)[main] if len(same) > 1 else voices[main]
 
     def _same(self, one: Voiceprint, other: Voiceprint) -> bool:
-        return verify(self.scorer(one, other)).accepted
+        return self.scorer.verify(one, other).accepted
 
     def _refuse_mixture(self, found: Diarization, same: set[str], name: str) -> None:
         others = {s: t for s, t in found.items() if s not in same and t.duration >= self.least}

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tertulia.errors import InputError
 from tertulia.identity.assignment import best_pairs
-from tertulia.identity.scoring import FALSE_ACCEPT, Scorer, open_set_threshold
+from tertulia.identity.scoring import FALSE_ACCEPT, Scorer
 from tertulia.identity.voiceprint import Voiceprint
 
 __all__ = ["LinkedPerson", "Linker", "Voices", "link_by_program"]
@@ -155,8 +155,9 @@ class Linker:
 
     def _gains(self, prints: list[Voiceprint], people: tuple[LinkedPerson, ...]) -> Array:
         """Llr above what it takes to be taken for one, (prints, people)."""
-        threshold = open_set_threshold(self.false_accept, max(len(people), 1))
-        return self.scorer.ratios(prints, [person.voiceprint for person in people]) - threshold
+        others = [person.voiceprint for person in people]
+        required = self.scorer.required(prints, others, self.false_accept, max(len(people), 1))
+        return self.scorer.ratios(prints, others) - required
 
 
 def link_by_program(
@@ -181,7 +182,7 @@ def link_by_program(
     heard, prints = list(voices), list(voices.values())
     if not prints:
         return {}
-    gains = scorer.ratios(prints, prints) - open_set_threshold(false_accept, len(prints))
+    gains = scorer.ratios(prints, prints) - scorer.required(prints, prints, false_accept, len(prints))
     distances = 1 / (1 + np.exp(np.clip(gains, -50, 50)))
     recordings = np.array([recording for recording, _ in heard])
     distances[recordings[:, None] == recordings] = 1.0

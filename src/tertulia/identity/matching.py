@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from tertulia.identity.assignment import best_pairs
 from tertulia.identity.gallery import Gallery
-from tertulia.identity.scoring import Score, Scorer, open_set_threshold
+from tertulia.identity.scoring import Score, Scorer
 from tertulia.identity.voiceprint import Voiceprint
 
 __all__ = ["Match", "Matcher"]
@@ -48,11 +47,6 @@ class Matcher:
     false_accept: float = 0.01
     candidates: int = 32
 
-    @cached_property
-    def threshold(self) -> float:
-        """Log-likelihood ratio from which a voice gets a name."""
-        return open_set_threshold(self.false_accept, max(len(self.gallery), 1))
-
     def best(self, voiceprint: Voiceprint) -> Match | None:
         """Return the person that a voice is taken for, or None for a stranger."""
         return self.assign({"": voiceprint}).get("")
@@ -62,14 +56,11 @@ class Matcher:
 
         Speakers that are taken for nobody are left out.
         """
-        scores = {speaker: self._scores(voiceprint) for speaker, voiceprint in voices.items()}
+        scores, gained = {}, {}
+        for speaker, voiceprint in voices.items():
+            scores[speaker], gained[speaker] = self._scores(voiceprint)
         people = sorted({person for mine in scores.values() for person in mine})
-        gains = np.array(
-            [
-                [mine[p].llr - self.threshold if p in mine else -np.inf for p in people]
-                for mine in scores.values()
-            ]
-        )
+        gains = np.array([[mine.get(person, -np.inf) for person in people] for mine in gained.values()])
         matches = {}
         for row, column in best_pairs(gains):
             speaker, person = list(scores)[row], people[column]
@@ -78,10 +69,15 @@ class Matcher:
             matches[speaker] = Match(self.gallery.names[person], score, probability)
         return matches
 
-    def _scores(self, voiceprint: Voiceprint) -> dict[int, Score]:
+    def _scores(self, voiceprint: Voiceprint) -> tuple[dict[int, Score], dict[int, float]]:
+        """Scores of the candidates, and how far each is above what it takes to get the name."""
         near = self.gallery.nearest(voiceprint, self.candidates).tolist()
-        scores = self.scorer.many(voiceprint, [self.gallery.voiceprint(person) for person in near])
-        return dict(zip(near, scores, strict=True))
+        prints = [self.gallery.voiceprint(person) for person in near]
+        scores = dict(zip(near, self.scorer.many(voiceprint, prints), strict=True))
+        if not near:
+            return scores, {}
+        required = self.scorer.required([voiceprint], prints, self.false_accept, len(self.gallery))[0]
+        return scores, {p: scores[p].llr - needed for p, needed in zip(near, required.tolist(), strict=True)}
 
 
 def _posterior(score: Score, all_scores: Mapping[int, Score], enrolled: int) -> float:

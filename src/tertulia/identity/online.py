@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from tertulia.audio.windows import Windows
 from tertulia.errors import UsageError
 from tertulia.identity.listening import Listener
-from tertulia.identity.scoring import Scorer, open_set_threshold
+from tertulia.identity.scoring import Decision, Scorer
 from tertulia.identity.voiceprint import Voiceprint
 from tertulia.segmentation import SEGMENTERS, Segmenter
 from tertulia.timeline import Timeline
@@ -102,11 +101,6 @@ class OnlineDetector:
                 f"window {self.window:g}, hop {self.hop:g}, delay {self.delay:g}, least {self.least:g} s"
             )
 
-    @cached_property
-    def threshold(self) -> float:
-        """Log-likelihood ratio from which the person is taken to speak."""
-        return open_set_threshold(self.false_accept, 1)
-
     @property
     def latency(self) -> float:
         """Seconds from a sound to its decision, at most, computing aside."""
@@ -146,19 +140,21 @@ class OnlineDetector:
         sound = state.recent[first - state.begin : last - state.begin]
         speech = self._speech(sound)
         here = speech[state.decided - first : until - first]
-        llr = None
+        decision = None
         if speech.sum() >= self._samples(self.least):
-            llr = self.scorer(self.listener.embed(sound[speech]), self.target).llr
-        active = bool(here.mean() >= 0.5 and self._goes_on(state.active, llr))
+            voice = self.listener.embed(sound[speech])
+            decision = self.scorer.verify(voice, self.target, self.false_accept)
+        active = bool(here.mean() >= 0.5 and self._goes_on(state.active, decision))
         rate = self.listener.sample_rate
+        llr = decision.score.llr if decision else None
         moment = Moment(state.decided / rate, until / rate, active, llr)
         return replace(state, decided=until, active=active), moment
 
-    def _goes_on(self, active: bool, llr: float | None) -> bool:
+    def _goes_on(self, active: bool, decision: Decision | None) -> bool:
         """Decide on speech: who speaks goes on until somebody else is likelier."""
-        if llr is None:
+        if decision is None:
             return active
-        return llr >= (min(self.threshold, 0.0) if active else self.threshold)
+        return decision.accepted or (active and decision.score.llr >= 0)
 
     def _speech(self, sound: Samples) -> NDArray[np.bool_]:
         """Tell for each sample whether anybody speaks, (samples,)."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from tertulia.audio import Source
 from tertulia.identity.enrolment import Ear
-from tertulia.identity.scoring import Decision, verify
+from tertulia.identity.scoring import Decision
 
 __all__ = ["VERIFIERS", "NetworkVerifier", "Verification", "Verifier"]
 
@@ -73,7 +73,7 @@ class NetworkVerifier:
     ) -> Verification:
         """Compare; see `Verifier`."""
         a, b = (self.ear(source, one_speaker=one_speaker) for source in (one, other))
-        decision = verify(self.ear.scorer(a, b), false_accept=false_accept)
+        decision = self.ear.scorer.verify(a, b, false_accept)
         return Verification(decision, (a.seconds, b.seconds))
 
 
