@@ -6,7 +6,8 @@ FOLDER holds recordings (.ogg, .flac or .wav) with .rttm files, in all of which 
 For each recording, everybody is enrolled by what they say alone in the *other* recordings, 30 s of each at
 most; who speaks in this one only is a stranger. Reported in percent of speech time in the reference: known
 people under their own name, under another's, under none; strangers under any name; and the diarization error
-rate, which looks at no names.
+rate, which looks at no names. A name counts as wrong where the person of that name says nothing: whoever
+speaks at the same time as somebody known is not taken for him.
 """
 
 from __future__ import annotations
@@ -50,8 +51,12 @@ def named(reference: Diarization, found: Diarization, known: set[str]) -> dict[s
     """Seconds of the reference by what the people in it were called."""
     people = {name: timeline for name, timeline in found.items() if not name.startswith("SPEAKER_")}
     total: dict[str, float] = defaultdict(float)
+    absent = {
+        name: timeline - (reference[name] if name in reference else Timeline())
+        for name, timeline in people.items()
+    }
     for speaker, timeline in reference.items():
-        others = Timeline(s for name, each in people.items() if name != speaker for s in each)
+        others = Timeline(s for name, each in absent.items() if name != speaker for s in each)
         wrong = (timeline & others) - people.get(speaker, Timeline())
         if speaker in known:
             right = timeline & people.get(speaker, Timeline())

@@ -126,8 +126,10 @@ class _Stretches:
 
 def _two_means(sums: Array, rounds: int = 20) -> NDArray[np.bool_]:
     """Divide vectors by spherical 2-means, weighted by their lengths, from the main direction of spread."""
+    if len(sums) < 2:
+        return np.zeros(len(sums), bool)
     centred = unit(sums) - unit(sums).mean(axis=0)
-    if len(sums) < 2 or not centred.any():
+    if not centred.any():
         return np.zeros(len(sums), bool)
     direction = np.linalg.svd(centred, full_matrices=False)[2][0]
     second = centred @ direction > 0
