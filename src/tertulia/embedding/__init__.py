@@ -2,6 +2,7 @@
 
 from tertulia.embedding.adapters import ResNet34, XVector, published
 from tertulia.embedding.campplus import CAMPPlus, CAMPPlusWindow
+from tertulia.embedding.ecapa import ECAPA
 from tertulia.embedding.siamese import Siamese
 from tertulia.embedding.voices import Embedder, Voices, unit
 from tertulia.embedding.window import PerWindow
@@ -11,6 +12,7 @@ __all__ = ["EMBEDDERS", "Embedder", "PerWindow", "Voices", "published", "unit"]
 EMBEDDERS: dict[str, type] = {
     "campplus": CAMPPlus,
     "campplus-window": CAMPPlusWindow,
+    "ecapa": ECAPA,
     "resnet34": ResNet34,
     "siamese": Siamese,
     "xvector": XVector,
