@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fbank", "sliding_mean"]
+__all__ = ["fbank", "frames_in", "sliding_mean"]
 
 Array = NDArray[np.float32]
 Shape = Literal["povey", "hamming"]
@@ -46,7 +46,8 @@ def fbank(
     from scipy.fft import rfft
 
     size, shift = int(sample_rate * _WINDOW), int(sample_rate * _SHIFT)
-    count = (len(samples) + shift // 2) // shift if centred else max(0, (len(samples) - size) // shift + 1)
+    whole = max(0, (len(samples) - size) // shift + 1)
+    count = frames_in(len(samples), sample_rate) if centred else whole
     energies = np.empty((count, bands), np.float32)
     if not count:
         return energies
@@ -67,6 +68,12 @@ def fbank(
         # A sparse product: BLAS would wake threads that then wait by spinning, on cores that have work.
         energies[block] = (filters @ power.T).T
     return np.log(np.maximum(energies, np.finfo(np.float32).eps, out=energies), out=energies)
+
+
+def frames_in(samples: int, sample_rate: int = 16_000) -> int:
+    """Count the centred frames that `fbank` makes of so many samples."""
+    shift = int(sample_rate * _SHIFT)
+    return (samples + shift // 2) // shift
 
 
 @cache

@@ -8,6 +8,7 @@ import pytest
 from tertulia.audio.windows import slide
 from tertulia.embedding import CAMPPlus, CAMPPlusWindow, Voices
 from tertulia.errors import ModelMissingError
+from tertulia.features import fbank
 from tertulia.segmentation import Activity
 
 
@@ -186,3 +187,11 @@ def test_windows_do_not_touch_each_other(sound, activity, whole):
         arrays = (x[mine] for x in (activity.scores, activity.active, activity.solo, activity.count))
         parts.append(CAMPPlusWindow()(batch, Activity(*arrays, activity.grid, activity.hop)))
     np.testing.assert_allclose(Voices.join(parts).vectors, whole.vectors, atol=1e-3)
+
+
+# In floating point, k + 1/2 hundredths of a second come out just below for some k, as for the last five.
+@pytest.mark.parametrize("samples", [1, 79, 80, 81, 16_000, 16_080, 2320, 3760, 4560, 4720, 9040])
+def test_frames_of_a_stretch_are_half_its_features_however_long_it_is(samples):
+    sound = 0.01 * np.random.default_rng(0).standard_normal(samples).astype(np.float32)
+    embedder = CAMPPlus(threads=1)
+    assert len(embedder.frames_of(sound)) == -(-len(fbank(sound)) // 2)

@@ -24,7 +24,7 @@ from tertulia.audio.windows import Windows
 from tertulia.embedding.pooling import statistics
 from tertulia.embedding.voices import Voices, unit
 from tertulia.embedding.window import PerWindow
-from tertulia.features import fbank, sliding_mean
+from tertulia.features import fbank, frames_in, sliding_mean
 from tertulia.frames import Grid
 from tertulia.inference import Network
 from tertulia.inference import weights as weights_path
@@ -211,9 +211,8 @@ class CAMPPlus(_Parts):
 
 
 def _frames_in_sound(samples: int, rate: int) -> int:
-    """Count the frames of the network in some samples; see `fbank` for the number of features."""
-    features = int(samples / rate / _FEATURE + 0.5)
-    return (features + 1) // 2
+    """Count the frames of the network in some samples: one for two features."""
+    return (frames_in(samples, rate) + 1) // 2
 
 
 def _frames_in(
