@@ -16,7 +16,9 @@ from tertulia.networks.crdnn import CRDNN  # noqa: E402
 from tertulia.networks.scenes import SceneNet  # noqa: E402
 from tertulia.segmentation.scenes import CLASSES  # noqa: E402
 from tertulia.training import make_task  # noqa: E402
+from tertulia.training.instruments import Bell, Body, Plucked, Voice, hum  # noqa: E402
 from tertulia.training.recipe import Recipe  # noqa: E402
+from tertulia.training.scenery import audible  # noqa: E402
 from tertulia.training.sounds import f1  # noqa: E402
 from tertulia.training.tunes import tune  # noqa: E402
 
@@ -66,7 +68,7 @@ def recipe(folder):
         task="sounds",
         seed=0,
         data=data,
-        network={"name": "scenes", "bands": 40, "channels": 8, "dilations": [1, 2]},
+        network={"name": "scenes", "bands": 40, "channels": 8, "dilations": [1, 2], "maps": [2, 4, 4]},
         loss={"targets": "scenes"},
         optimizer={"name": "adam", "lr": 1e-3},
         schedule={"name": "constant"},
@@ -157,7 +159,7 @@ def test_speech_alone_can_be_the_target(recipe, tmp_path):
     assert "logits (batch, frames, 2)" in about["output"]
 
 
-@pytest.mark.parametrize("network", [SceneNet(40, 5, 8, (1, 2)), CRDNN(40, 2, 4, 8, 1, 8)])
+@pytest.mark.parametrize("network", [SceneNet(40, 5, 8, (1, 2), (2, 4, 4)), CRDNN(40, 2, 4, 8, 1, 8)])
 def test_a_class_for_every_frame(network):
     network.eval()
     for frames in (2, 10, 300):
@@ -185,13 +187,90 @@ def test_f1_by_hand():
     assert f1(table) == [pytest.approx(6 / 9), pytest.approx(8 / 11), 1.0]
 
 
+def test_a_recording_made_louder_looks_the_same():
+    """What the network takes relative to the level is what the same sound gives at another one."""
+    torch.manual_seed(0)
+    network = SceneNet(40, 5, 8, (1, 2), (2, 4, 4)).eval()
+    pictures = []
+    network.picture.register_forward_hook(lambda _, inputs, __: pictures.append(inputs[0]))
+    features = torch.randn(1, 400, 40)
+    with torch.no_grad():
+        quiet, loud = network(features), network(features + 3)
+    assert torch.allclose(pictures[0], pictures[1], atol=1e-4)
+    assert not torch.allclose(quiet, loud)  # silence is told by the level itself
+
+
+def test_what_is_lost_in_the_background_is_silence():
+    music, speech, both, noise = (CLASSES.index(n) for n in ("music", "speech", "speech over music", "noise"))
+    labels = np.repeat([music, music, both, both, speech, noise, noise], 200)
+    loud, soft, pause = np.ones(200 * 160), np.full(200 * 160, 1e-3), np.zeros(200 * 160)
+    rest = np.concatenate([loud, pause, loud, soft, pause, loud, loud]).astype(np.float32)
+    rest[1240 * 160 : 1260 * 160] = 0  # a pause of 0.2 s in the noise
+    heard = audible(labels, rest, -50.0)
+    middles = [CLASSES[heard[start + 100]] for start in range(0, 1400, 200)]
+    assert middles == ["music", "silence", "speech over music", "speech", "speech", "noise", "noise"]
+    assert (heard[1200:] == noise).all()
+    assert (heard[:200] == music).all()
+
+
+@pytest.mark.parametrize("pitch", [110.0, 440.0, 1760.0])
+def test_instruments_play_the_pitch(pitch):
+    """The autocorrelation of a note is highest at its period, or a multiple of it."""
+    rng = np.random.default_rng(3)
+    for instrument in (
+        Plucked(RATE, rng),
+        Voice(RATE, rng, held=True, players=1),
+        Voice(RATE, rng, held=False, players=1),
+    ):
+        note = instrument(pitch, 1.0, 0.8)[800:8000].astype(float)
+        assert np.isfinite(note).all()
+        likeness = np.correlate(note, note, "full")[len(note) - 1 :]
+        period = RATE / pitch
+        at_period = likeness[round(8 * period) - 1 : round(8 * period) + 2].max()
+        between = likeness[round(8.5 * period) - 1 : round(8.5 * period) + 2].max()
+        assert at_period > 0.3 * likeness[0]
+        assert at_period > between
+
+
+def test_bells_do_not_alias():
+    """A bell whose overtones are whole multiples of its pitch has nothing below it."""
+    rng = np.random.default_rng(0)
+    bells = [bell for bell in (Bell(RATE, rng) for _ in range(40)) if bell.ratio in (1, 2, 3)]
+    assert len(bells) > 5
+    for bell in bells:
+        spectrum = np.abs(np.fft.rfft(bell(1500.0, 0.5, 1.0)))
+        hertz = np.fft.rfftfreq(len(bell(1500.0, 0.5, 1.0)), 1 / RATE)
+        assert spectrum[hertz < 1000].max() < 0.05 * spectrum.max()
+
+
+def test_a_body_shapes_the_spectrum():
+    body = Body(6.0, np.random.default_rng(0))
+    noise = np.random.default_rng(1).standard_normal(8 * RATE).astype(np.float32)
+    shaped = body.filter(noise, RATE)
+    assert shaped.dtype == np.float32
+    assert shaped.shape == noise.shape
+    ratio = np.abs(np.fft.rfft(shaped)) / np.abs(np.fft.rfft(noise))
+    for hertz in (100, 500, 2000, 6000):
+        near = slice(8 * hertz - 80, 8 * hertz + 80)
+        assert np.median(ratio[near]) == pytest.approx(body(np.array([hertz]))[0], rel=0.1)
+
+
+def test_a_hum_is_a_steady_buzz():
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        buzz = hum(2 * RATE, RATE, rng)
+        levels = np.sqrt(np.square(buzz.reshape(-1, RATE // 4)).mean(axis=1))
+        assert levels.min() > 0.5 * levels.max() > 0
+
+
 def test_tunes_are_loud_and_never_twice_the_same():
     rng = np.random.default_rng(0)
-    tunes = [tune(3.0, RATE, rng) for _ in range(6)]
+    tunes = [tune(3.0, RATE, rng) for _ in range(24)]
     for samples in tunes:
         assert samples.shape == (3 * RATE,)
         assert samples.dtype == np.float32
         assert np.isfinite(samples).all()
         assert np.abs(samples).max() == pytest.approx(1.0)
-        assert (np.abs(samples.reshape(-1, RATE // 2)).max(axis=1) > 0).all()
+    loud = [(np.abs(samples.reshape(-1, RATE // 2)).max(axis=1) > 0.02).mean() for samples in tunes]
+    assert np.mean(loud) > 0.9  # few rests are as long as half a second
     assert not np.array_equal(tunes[0], tunes[1])

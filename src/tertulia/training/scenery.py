@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from tertulia.segmentation.scenes import CLASSES
 from tertulia.simulation.sounds import ColouredNoise, decibels, rms, speech_of
 from tertulia.training.augment import Augmenter, at_speed, fitted
+from tertulia.training.instruments import Body, hum
 from tertulia.training.pack import Pack
 from tertulia.training.tunes import tune
 
-__all__ = ["Levels", "Material", "Scenery"]
+__all__ = ["Levels", "Material", "Scenery", "audible"]
 
 Samples = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -27,6 +28,11 @@ _SPEEDS = (0.65, 1.5)
 _TILT = 0.9  # of a first-order filter, at most: what recording and rooms do to the colour of a sound
 _SHARES = {"silence": 0.15, "speech": 0.3, "music": 0.2, "noise": 0.15, "speech over music": 0.2}
 _LENGTHS = (0.4, 6.0)  # seconds of a scene
+_MADE_UP = 0.7  # share of music that is a tune
+_LAYERED = 0.15  # share of music and noise that is two at once
+_NOISE_SPEEDS = (0.75, 1.35)
+_AUDIBLE = 6.0  # dB over the background from which a sound is heard
+_AROUND = 25  # frames before and after over which its level is taken
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Material:
 
     Args:
         speech, music, noise: decoded files.
-        tunes: pieces of made-up music to choose from, beside the tracks.
+        tunes: pieces of made-up music to choose from, beside the tracks; 0 also leaves sounds as recorded.
         seconds: of a piece of them.
         seed: of them.
     """
@@ -59,7 +65,8 @@ class Material:
     def __init__(self, speech: Pack, music: Pack, noise: Pack, tunes: int, seconds: float, seed: int) -> None:
         self._speech, self._tracks, self._noise = speech, music, noise
         rng = np.random.default_rng([seed, 2])
-        self._tunes = [tune(seconds, _RATE, rng) for _ in range(tunes)]
+        scale = (1 << 15) - 1
+        self._tunes = [(tune(seconds, _RATE, rng) * scale).astype(np.int16) for _ in range(tunes)]
 
     def speech(self, count: int, rng: Generator) -> Samples:
         """Utterances after one another without pause, (count,)."""
@@ -71,23 +78,47 @@ class Material:
         return np.concatenate(parts)[:count]
 
     def music(self, count: int, rng: Generator) -> Samples:
-        """A stretch of a track at some speed, or of a tune, (count,)."""
-        if self._tunes and rng.random() < 0.6:
-            whole = self._tunes[int(rng.integers(len(self._tunes)))]
+        """A stretch of a track or a tune at some speed, or of both at once, (count,)."""
+        music = self._piece(count, rng)
+        if self._tunes and rng.random() < _LAYERED:
+            music = music + _level(self._piece(count, rng)) * _gain((-12.0, 0.0), rng)
+        return _level(self._coloured(music, rng))
+
+    def _piece(self, count: int, rng: Generator) -> Samples:
+        wanted = int(count * _SPEEDS[1]) + 1
+        if self._tunes and rng.random() < _MADE_UP:
+            chosen = self._tunes[int(rng.integers(len(self._tunes)))]
+            whole = fitted(chosen.astype(np.float32), wanted, rng)
         else:
             lengths = np.diff(self._tracks.bounds, axis=1)[:, 0]
             piece = int(rng.choice(len(lengths), p=lengths / lengths.sum()))
-            wanted = int(count * _SPEEDS[1]) + 1
             start = int(rng.integers(max(1, self._tracks.length(piece) - wanted)))
-            whole = at_speed(self._tracks.read(piece, start, wanted), rng.uniform(*_SPEEDS), _RATE)
-        return _level(_tilted(fitted(whole, count, rng), rng))
+            whole = self._tracks.read(piece, start, wanted)
+        return _level(fitted(at_speed(whole, rng.uniform(*_SPEEDS), _RATE), count, rng))
 
     def noise(self, count: int, rng: Generator) -> Samples:
-        """A clip without its silence, or coloured noise, (count,)."""
-        if rng.random() < 0.1:
+        """A clip without its silence, or coloured noise, or a hum, or two of them at once, (count,)."""
+        noise = self._sound(count, rng)
+        if self._tunes and rng.random() < _LAYERED:
+            noise = noise + self._sound(count, rng) * _gain((-15.0, 0.0), rng)
+        return _level(self._coloured(noise, rng))
+
+    def _sound(self, count: int, rng: Generator) -> Samples:
+        kind = rng.random()
+        if kind < 0.1:
             return _level(ColouredNoise(rng.uniform(0, 2), _RATE, rng).take(count))
+        if kind < 0.15 and self._tunes:
+            return _level(hum(count, _RATE, rng))
         clip = speech_of(self._noise.read(int(rng.integers(len(self._noise)))), _RATE)
-        return _level(_tilted(fitted(clip, count, rng), rng))
+        if self._tunes:
+            clip = at_speed(clip, rng.uniform(*_NOISE_SPEEDS), _RATE)
+        return _level(fitted(clip, count, rng))
+
+    def _coloured(self, samples: Samples, rng: Generator) -> Samples:
+        """Make a sound darker or brighter, and in training change all of its bands."""
+        if self._tunes and rng.random() < 0.5:
+            samples = Body(rng.uniform(1, 6), rng).filter(samples, _RATE)
+        return _tilted(samples, rng)
 
 
 class Scenery:
@@ -129,9 +160,25 @@ class Scenery:
         mixed = self._augment(speech * scale, rng) / np.float32(_SAFE) + rest
         level = rng.uniform(*levels.speech)
         floor = min(rng.uniform(*levels.background), level - levels.clear)
+        labels = audible(labels, rest, floor - level)
         mixed *= np.float32(decibels(level))
         mixed += ColouredNoise(rng.uniform(0, 2), _RATE, rng).take(count) * np.float32(decibels(floor))
         return np.clip(mixed, -1, 1), labels
+
+
+def audible(labels: Labels, rest: Samples, floor: float) -> Labels:
+    """Call silence what the strip calls music or noise where that is lost in a background of `floor` dB.
+
+    Music has rests and clips have pauses. Those of half a second stay what they are a part of; in longer ones
+    there is nothing to be heard but the background, or the speech.
+    """
+    power = np.square(rest.reshape(-1, _FRAME)).mean(axis=1)  # (frames,)
+    size = 2 * _AROUND + 1
+    around = np.convolve(np.pad(power, _AROUND), np.full(size, 1 / size), "valid")  # (frames,)
+    lost = around < decibels(floor + _AUDIBLE) ** 2
+    silent = lost & np.isin(labels, [CLASSES.index(name) for name in ("music", "noise")])
+    alone = lost & (labels == CLASSES.index("speech over music"))
+    return np.where(silent, CLASSES.index("silence"), np.where(alone, CLASSES.index("speech"), labels))
 
 
 def _tilted(samples: Samples, rng: Generator) -> Samples:

@@ -88,10 +88,12 @@ class SceneSettings:
     bands: int
     channels: int
     dilations: tuple[int, ...]
+    maps: tuple[int, ...]
+    dropout: float = 0.0
 
     def __call__(self, classes: int) -> nn.Module:
         """Make the network."""
-        return SceneNet(self.bands, classes, self.channels, self.dilations)
+        return SceneNet(self.bands, classes, self.channels, self.dilations, self.maps, self.dropout)
 
 
 @dataclass(frozen=True)
