@@ -1,8 +1,10 @@
 """What music in the background does to diarization, and what can be done about it.
 
     python benchmarks/music.py DATA [--snr 10,5,0] [--system default] [--seconds 180] [--remedies=none,…]
+        [--tracks PATTERN,…]
 
-DATA holds `diarization/<subset>/` with audio and RTTM side by side, and `music/`. Every recording is
+DATA holds `diarization/<subset>/` with audio and RTTM side by side, and `music/`, of which by default those
+tracks are played that the scenes' network did not learn from. Every recording is
 diarized clean and with music at each ratio of speech to music, as it is and by every remedy. Prints a table
 in Markdown: DER pooled over the files with its parts (collar 0, overlap scored), and the error in the number
 of speakers.
@@ -49,9 +51,14 @@ def main() -> None:
     parser.add_argument("--snr", default="10,5,0")
     parser.add_argument("--seconds", type=float, default=180.0, help="of each recording, from its beginning")
     parser.add_argument("--remedies", default="none,--music ignore,--front-end vocals")
+    parser.add_argument("--tracks", default="Hungarian_Dance*,*ragtime*", help="patterns of file names")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    tracks = sorted((options.data / "music").glob("*.ogg"))
+    tracks = sorted(
+        p for pattern in options.tracks.split(",") for p in (options.data / "music").glob(pattern)
+    )
+    if not tracks:
+        parser.error(f"no track in {options.data / 'music'} fits {options.tracks}")
     ratios = [np.inf, *(float(value) for value in options.snr.split(","))]
     systems = remedies(options.system, options.remedies.split(","), options.threads)
     for line in [HEADINGS, ["---"] * len(HEADINGS)]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.random import Generator
@@ -15,7 +16,7 @@ from tertulia.training.instruments import Body, hum
 from tertulia.training.pack import Pack
 from tertulia.training.tunes import tune
 
-__all__ = ["Levels", "Material", "Scenery", "audible"]
+__all__ = ["Levels", "Material", "Scenery", "Tunes", "audible"]
 
 Samples = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -52,21 +53,42 @@ class Levels:
     clear: float = 20.0
 
 
+class Tunes:
+    """Made-up music, made when the first of it is wanted.
+
+    Args:
+        count: of pieces.
+        seconds: of each.
+        seed: of them.
+    """
+
+    def __init__(self, count: int, seconds: float, seed: int) -> None:
+        self._count, self._seconds, self._seed = count, seconds, seed
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: int) -> Samples:
+        return self._pieces[number].astype(np.float32)
+
+    @cached_property
+    def _pieces(self) -> list[NDArray[np.int16]]:
+        rng, scale = np.random.default_rng([self._seed, 2]), (1 << 15) - 1
+        return [(tune(self._seconds, _RATE, rng) * scale).astype(np.int16) for _ in range(self._count)]
+
+
 class Material:
     """Sound of each kind, of unit power, without end.
 
     Args:
         speech, music, noise: decoded files.
-        tunes: pieces of made-up music to choose from, beside the tracks; 0 also leaves sounds as recorded.
-        seconds: of a piece of them.
-        seed: of them.
+        tunes: made-up music, if any.
+        varied: beside recordings there are tunes, hums and layers, in other colours: for training.
     """
 
-    def __init__(self, speech: Pack, music: Pack, noise: Pack, tunes: int, seconds: float, seed: int) -> None:
+    def __init__(self, speech: Pack, music: Pack, noise: Pack, tunes: Tunes, varied: bool) -> None:
         self._speech, self._tracks, self._noise = speech, music, noise
-        rng = np.random.default_rng([seed, 2])
-        scale = (1 << 15) - 1
-        self._tunes = [(tune(seconds, _RATE, rng) * scale).astype(np.int16) for _ in range(tunes)]
+        self._tunes, self._varied = tunes, varied
 
     def speech(self, count: int, rng: Generator) -> Samples:
         """Utterances after one another without pause, (count,)."""
@@ -80,15 +102,14 @@ class Material:
     def music(self, count: int, rng: Generator) -> Samples:
         """A stretch of a track or a tune at some speed, or of both at once, (count,)."""
         music = self._piece(count, rng)
-        if self._tunes and rng.random() < _LAYERED:
+        if self._varied and rng.random() < _LAYERED:
             music = music + _level(self._piece(count, rng)) * _gain((-12.0, 0.0), rng)
         return _level(self._coloured(music, rng))
 
     def _piece(self, count: int, rng: Generator) -> Samples:
         wanted = int(count * _SPEEDS[1]) + 1
-        if self._tunes and rng.random() < _MADE_UP:
-            chosen = self._tunes[int(rng.integers(len(self._tunes)))]
-            whole = fitted(chosen.astype(np.float32), wanted, rng)
+        if self._varied and len(self._tunes) and rng.random() < _MADE_UP:
+            whole = fitted(self._tunes[int(rng.integers(len(self._tunes)))], wanted, rng)
         else:
             lengths = np.diff(self._tracks.bounds, axis=1)[:, 0]
             piece = int(rng.choice(len(lengths), p=lengths / lengths.sum()))
@@ -99,7 +120,7 @@ class Material:
     def noise(self, count: int, rng: Generator) -> Samples:
         """A clip without its silence, or coloured noise, or a hum, or two of them at once, (count,)."""
         noise = self._sound(count, rng)
-        if self._tunes and rng.random() < _LAYERED:
+        if self._varied and rng.random() < _LAYERED:
             noise = noise + self._sound(count, rng) * _gain((-15.0, 0.0), rng)
         return _level(self._coloured(noise, rng))
 
@@ -107,16 +128,16 @@ class Material:
         kind = rng.random()
         if kind < 0.1:
             return _level(ColouredNoise(rng.uniform(0, 2), _RATE, rng).take(count))
-        if kind < 0.15 and self._tunes:
+        if kind < 0.15 and self._varied:
             return _level(hum(count, _RATE, rng))
         clip = speech_of(self._noise.read(int(rng.integers(len(self._noise)))), _RATE)
-        if self._tunes:
+        if self._varied:
             clip = at_speed(clip, rng.uniform(*_NOISE_SPEEDS), _RATE)
         return _level(fitted(clip, count, rng))
 
     def _coloured(self, samples: Samples, rng: Generator) -> Samples:
-        """Make a sound darker or brighter, and in training change all of its bands."""
-        if self._tunes and rng.random() < 0.5:
+        """Make a sound darker or brighter, and in training change bands of it."""
+        if self._varied and rng.random() < 0.5:
             samples = Body(rng.uniform(1, 6), rng).filter(samples, _RATE)
         return _tilted(samples, rng)
 

@@ -31,7 +31,7 @@ from tertulia.training.augment import Augmentation, Augmenter
 from tertulia.training.export import export
 from tertulia.training.pack import Pack, pack
 from tertulia.training.recipe import Recipe
-from tertulia.training.scenery import Levels, Material, Scenery
+from tertulia.training.scenery import Levels, Material, Scenery, Tunes
 from tertulia.training.task import Model
 from tertulia.training.utterances import read_names, read_utterances
 
@@ -155,13 +155,13 @@ class SoundTask:
             for side, files in sides.items()
         }
         self.packs = packs
-        self._train = self._scenery(packs, "train", self.data.tunes, recipe.seed)
-        self._test = self._scenery(packs, "test", 0, recipe.seed)
+        self._train = self._scenery(packs, "train", recipe.seed)
+        self._test = self._scenery(packs, "test", recipe.seed)
 
-    def _scenery(self, packs: Mapping[tuple[str, str], Pack], side: str, tunes: int, seed: int) -> Scenery:
-        material = Material(
-            packs["speech", side], packs["music", side], packs["noise", side], tunes, self.data.window, seed
-        )
+    def _scenery(self, packs: Mapping[tuple[str, str], Pack], side: str, seed: int) -> Scenery:
+        speech, music, noise = (packs[kind, side] for kind in ("speech", "music", "noise"))
+        tunes = Tunes(self.data.tunes, self.data.window, seed)
+        material = Material(speech, music, noise, tunes, varied=side == "train")
         return Scenery(material, Levels(), self._augment, self._frames)
 
     @property
