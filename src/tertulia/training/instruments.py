@@ -26,6 +26,7 @@ _TABLE = 2048  # samples of one period of a wave
 _HIGHEST = 0.46  # of the sample rate: nothing is made above
 _MOST_HARMONICS = 80
 _LONGEST = 5.0  # seconds that a note rings
+_CUT = 60.0  # dB
 _RINGS = 1024  # samples that a body rings at most
 
 
@@ -35,11 +36,13 @@ class Body:
     Args:
         depth: standard deviation in dB from third to third of an octave.
         rng: draws it.
+        highest: frequency in Hz above which next to nothing sounds.
     """
 
     _LOW, _POINTS = 4.0, 30  # 16 Hz, in thirds of an octave
 
-    def __init__(self, depth: float, rng: Generator) -> None:
+    def __init__(self, depth: float, rng: Generator, highest: float = np.inf) -> None:
+        self._highest = highest
         self._octaves = self._LOW + np.arange(self._POINTS) / 3
         curve = np.convolve(rng.normal(0, depth, self._POINTS + 2), [0.5, 0.7, 0.5], "valid")
         self._decibels = np.clip(curve, -30, 20)
@@ -47,7 +50,8 @@ class Body:
     def __call__(self, frequencies: NDArray[np.floating]) -> NDArray[np.float64]:
         """Amplitudes at frequencies in Hz, of the same shape."""
         octaves = np.log2(np.maximum(frequencies, 1.0))
-        return np.asarray(10 ** (np.interp(octaves, self._octaves, self._decibels) / 20))
+        decibels = np.interp(octaves, self._octaves, self._decibels) - _CUT * (frequencies > self._highest)
+        return np.asarray(10 ** (decibels / 20))
 
     def filter(self, samples: Samples, rate: int) -> Samples:
         """Let samples (n,) sound through it, (n,)."""

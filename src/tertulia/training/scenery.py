@@ -32,6 +32,7 @@ _LENGTHS = (0.4, 6.0)  # seconds of a scene
 _MADE_UP = 0.7  # share of music that is a tune
 _LAYERED = 0.15  # share of music and noise that is two at once
 _NOISE_SPEEDS = (0.75, 1.35)
+_RECORDED = 0.4  # share of examples that a microphone or a codec changes
 _AUDIBLE = 6.0  # dB over the background from which a sound is heard
 _AROUND = 25  # frames before and after over which its level is taken
 
@@ -135,6 +136,13 @@ class Material:
             clip = at_speed(clip, rng.uniform(*_NOISE_SPEEDS), _RATE)
         return _level(fitted(clip, count, rng))
 
+    def recorded(self, samples: Samples, rng: Generator) -> Samples:
+        """Colour a whole example, in training, as microphones do, and cut its highs, as codecs do."""
+        if not self._varied or rng.random() > _RECORDED:
+            return samples
+        highest = rng.uniform(3000, 8000) if rng.random() < 0.5 else np.inf
+        return Body(rng.uniform(0.5, 3), rng, highest).filter(samples, _RATE)
+
     def _coloured(self, samples: Samples, rng: Generator) -> Samples:
         """Make a sound darker or brighter, and in training change bands of it."""
         if self._varied and rng.random() < 0.5:
@@ -157,7 +165,21 @@ class Scenery:
 
     def __call__(self, rng: Generator) -> tuple[Samples, Labels]:
         """Make an example: samples (160 · frames,) and the class of every frame (frames,)."""
-        levels, count = self._levels, self._frames * _FRAME
+        levels = self._levels
+        speech, rest, labels = self._strip(rng)
+        heard = rms(speech[np.repeat(speech.reshape(-1, _FRAME).any(axis=1), _FRAME)]) or 1.0
+        scale = np.float32(_SAFE / heard)
+        mixed = self._augment(speech * scale, rng) / np.float32(_SAFE) + rest
+        level = rng.uniform(*levels.speech)
+        floor = min(rng.uniform(*levels.background), level - levels.clear)
+        labels = audible(labels, rest, floor - level)
+        mixed = self._material.recorded(mixed, rng) * np.float32(decibels(level))
+        mixed += ColouredNoise(rng.uniform(0, 2), _RATE, rng).take(len(mixed)) * np.float32(decibels(floor))
+        return np.clip(mixed, -1, 1), labels
+
+    def _strip(self, rng: Generator) -> tuple[Samples, Samples, Labels]:
+        """Scenes one after the other: speech of unit power, all the rest, and the class of every frame."""
+        levels, material, count = self._levels, self._material, self._frames * _FRAME
         speech, rest = np.zeros(count, np.float32), np.zeros(count, np.float32)
         labels = np.empty(self._frames, np.int64)
         first = 0
@@ -166,25 +188,17 @@ class Scenery:
             frames = min(round(rng.uniform(*_LENGTHS) * 100), self._frames - first)
             here, n = slice(first * _FRAME, (first + frames) * _FRAME), frames * _FRAME
             if "speech" in scene:
-                speech[here] = _faded(self._material.speech(n, rng))
+                speech[here] = _faded(material.speech(n, rng))
             if scene == "speech" and rng.random() < 0.3:
-                rest[here] += _faded(self._material.noise(n, rng)) * _gain(levels.noise_under, rng)
+                rest[here] += _faded(material.noise(n, rng)) * _gain(levels.noise_under, rng)
             if "music" in scene:
                 under = levels.music_under if "speech" in scene else levels.music
-                rest[here] += _faded(self._material.music(n, rng)) * _gain(under, rng)
+                rest[here] += _faded(material.music(n, rng)) * _gain(under, rng)
             if scene == "noise":
-                rest[here] += _faded(self._material.noise(n, rng)) * _gain(levels.noise, rng)
+                rest[here] += _faded(material.noise(n, rng)) * _gain(levels.noise, rng)
             labels[first : first + frames] = CLASSES.index(scene)
             first += frames
-        heard = rms(speech[np.repeat(speech.reshape(-1, _FRAME).any(axis=1), _FRAME)]) or 1.0
-        scale = np.float32(_SAFE / heard)
-        mixed = self._augment(speech * scale, rng) / np.float32(_SAFE) + rest
-        level = rng.uniform(*levels.speech)
-        floor = min(rng.uniform(*levels.background), level - levels.clear)
-        labels = audible(labels, rest, floor - level)
-        mixed *= np.float32(decibels(level))
-        mixed += ColouredNoise(rng.uniform(0, 2), _RATE, rng).take(count) * np.float32(decibels(floor))
-        return np.clip(mixed, -1, 1), labels
+        return speech, rest, labels
 
 
 def audible(labels: Labels, rest: Samples, floor: float) -> Labels:
