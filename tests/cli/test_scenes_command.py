@@ -1,14 +1,13 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
 from tertulia.audio import Waveform, write_wav
-from tertulia.inference import WEIGHTS
 from tertulia.segmentation import scenes
 from tertulia.segmentation.scenes import CLASSES
-
-BUNDLED = (WEIGHTS / "scenes.onnx").exists()
 
 
 @pytest.fixture
@@ -33,11 +32,19 @@ def tells(monkeypatch):
     return tell
 
 
-@pytest.mark.skipif(BUNDLED, reason="the weights are bundled")
-def test_without_weights_it_says_so(cli, talk):
-    outcome = cli("scenes", talk)
-    assert (outcome.code, outcome.stdout) == (4, "")
-    assert "no weights 'scenes'" in outcome.stderr
+def test_silence_by_the_bundled_network(cli, talk):
+    assert cli("scenes", talk).stdout == "0.0000000 3.0000000 -\n"
+
+
+def test_a_conversation_by_the_bundled_network(cli, recording):
+    outcome = cli("scenes", recording)
+    assert outcome.code == 0
+    lines = [line.split() for line in outcome.stdout.splitlines()]
+    assert float(lines[0][0]) == 0
+    assert float(lines[-1][1]) == 30
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(lines))
+    spoken = sum(float(end) - float(start) for start, end, label in lines if label == "s")
+    assert spoken > 18
 
 
 @pytest.mark.parametrize(("name", "letter"), [("music", "m"), ("silence", "-"), ("speech over music", "ms")])
