@@ -31,7 +31,7 @@ def vad(
     method: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Segmentation model: powerset (the default), silero, crdnn, energy …"
+            metavar="NAME", help="Segmentation model: powerset (the default), silero, crdnn, scenes, energy …"
         ),
     ] = None,
     onset: Annotated[

@@ -2,7 +2,7 @@
 
 from tertulia.segmentation.activity import Activity, Segmenter
 from tertulia.segmentation.powerset import PowersetSegmenter
-from tertulia.segmentation.scenes import CRDNNSegmenter
+from tertulia.segmentation.scenes import CRDNNSegmenter, SceneSegmenter
 from tertulia.segmentation.sortformer import SortformerSegmenter
 from tertulia.segmentation.speech import EnergySegmenter, SileroSegmenter
 
@@ -12,6 +12,7 @@ SEGMENTERS: dict[str, type] = {
     "crdnn": CRDNNSegmenter,
     "energy": EnergySegmenter,
     "powerset": PowersetSegmenter,
+    "scenes": SceneSegmenter,
     "silero": SileroSegmenter,
     "sortformer": SortformerSegmenter,
 }
