@@ -40,7 +40,7 @@ def test_music_is_nobody(cli, talk, heard):
     outcome = cli("diarize", talk, "--music", "ignore", "--format", "json")
     assert outcome.code == 0
     assert "nobody speaks" in outcome.stderr
-    assert json.loads(outcome.stdout)["provenance"]["settings"]["segmentation"] == {"certain": 0.7}
+    assert json.loads(outcome.stdout)["provenance"]["settings"]["segmentation"] == {"certain": 0.95}
 
 
 def test_speech_over_music_is_somebody(cli, talk, heard):

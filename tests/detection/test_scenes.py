@@ -154,7 +154,7 @@ class Everybody:
 def test_nobody_is_heard_where_only_music_plays():
     sound = strip(("music", 2.0), ("speech over music", 1.0), ("speech", 1.0)).samples[0]
     (windows,) = slide([sound], RATE, size=4 * RATE, hop=2 * RATE, batch=4)
-    segmenter = MusicIgnored(Everybody(), ByLevel())
+    segmenter = MusicIgnored(Everybody(), ByLevel(), certain=0.8)
     heard = segmenter(windows)
     middles = heard.grid.middles(200)
     assert not heard.active[0, middles < 1.7].any()

@@ -32,7 +32,7 @@ class MusicIgnored:
 
     segmenter: Segmenter
     scenes: SceneSegmenter = field(default_factory=SceneSegmenter)
-    certain: float = 0.7
+    certain: float = 0.95
 
     def __post_init__(self) -> None:
         if not 0 < self.certain <= 1:
