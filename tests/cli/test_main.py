@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 
@@ -136,12 +137,12 @@ COMMAND = [sys.executable, "-m", "tertulia"]
 @pytest.mark.parametrize("arguments", [["--help"], ["systems"]])
 def test_help_and_systems_answer_at_once(arguments):
     def seconds():  # of the processor: a busy machine is no slower program
-        process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        assert status == 0
-        return usage.ru_utime + usage.ru_stime
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([*COMMAND, *arguments], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(seconds() for _ in range(3)) < 1.0  # 0.2 on a quiet machine
+    assert min(seconds() for _ in range(3)) < 2.0  # 0.2 to 0.5 where nothing else runs
 
 
 def test_nothing_heavy_is_loaded_for_help():
