@@ -29,7 +29,7 @@ _version errors speakers
 timeline
 frames traits
 audio
-config inference features featurefiles mfcc prosody gaussians hub
+config conversions inference features featurefiles mfcc prosody gaussians hub
 segmentation
 embedding
 clustering

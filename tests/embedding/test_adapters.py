@@ -44,7 +44,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def cache(shared_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The cache of the module, and no hub."""
-    monkeypatch.setattr("tertulia.embedding.adapters._cache", lambda: shared_cache)
+    monkeypatch.setattr("tertulia.embedding.adapters.cache", lambda: shared_cache)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -146,7 +146,7 @@ def test_conversion_happens_once_and_then_needs_no_torch(
 def test_without_torch_the_first_time_says_what_to_do(
     checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tertulia.embedding.adapters._cache", lambda: tmp_path / "new")
+    monkeypatch.setattr("tertulia.embedding.adapters.cache", lambda: tmp_path / "new")
     no_torch(monkeypatch)
     expected = r"pip install 'tertulia\[train\]'; `--embedding campplus` runs without it"
     with pytest.raises(MissingExtraError, match=expected) as caught:
@@ -177,7 +177,7 @@ def test_another_checkpoint_is_another_folder(checkpoints: Path, cache: Path, tm
 
 
 def test_a_failed_conversion_leaves_nothing(checkpoints: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("tertulia.embedding.adapters._cache", lambda: tmp_path / "new")
+    monkeypatch.setattr("tertulia.embedding.adapters.cache", lambda: tmp_path / "new")
     with pytest.raises(InputError, match=r"not the parameters of ResNet34: missing: .*; unexpected: "):
         ResNet34(weights=str(checkpoints / "xvector"))
     assert list((tmp_path / "new").iterdir()) == []
@@ -187,7 +187,7 @@ def test_another_process_may_be_faster(checkpoints: Path, tmp_path: Path, monkey
     pytest.importorskip("torch")
     from tertulia.networks import convert
 
-    monkeypatch.setattr("tertulia.embedding.adapters._cache", lambda: tmp_path / "new")
+    monkeypatch.setattr("tertulia.embedding.adapters.cache", lambda: tmp_path / "new")
     slow = convert.convert
 
     def meanwhile(checkpoint: Path, architecture: str, folder: Path) -> None:
@@ -206,7 +206,7 @@ def test_another_process_may_be_faster(checkpoints: Path, tmp_path: Path, monkey
 def test_a_cache_that_cannot_be_written(checkpoints: Path, tmp_path: Path, monkeypatch: Any) -> None:
     pytest.importorskip("torch")
     (tmp_path / "file").touch()
-    monkeypatch.setattr("tertulia.embedding.adapters._cache", lambda: tmp_path / "file" / "cache")
+    monkeypatch.setattr("tertulia.embedding.adapters.cache", lambda: tmp_path / "file" / "cache")
     with pytest.raises(OutputError, match="cannot be written"):
         XVector(weights=str(checkpoints / "xvector"))
 

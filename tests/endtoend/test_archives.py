@@ -162,7 +162,7 @@ def laid_out(path, network, change=lambda state: None, yaml=YAML):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("tertulia.endtoend.published._cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr("tertulia.endtoend.published.cache", lambda: tmp_path / "cache")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return tmp_path / "cache"

@@ -6,8 +6,6 @@ ONNX files in the cache folder of the user; only that first time needs torch.
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +14,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tertulia.conversions import cache, keep, needing_torch, sha256_of
 from tertulia.embedding.window import PerWindow
-from tertulia.errors import InputError, MissingExtraError, OutputError
 from tertulia.features import fbank
 from tertulia.hub import locate
 from tertulia.inference import Network
@@ -137,43 +135,18 @@ def _converted(weights: str, architecture: str) -> Path:
         return given
     local = f"`--embedding {architecture}=PATH` takes a checkpoint that is here"
     checkpoint = locate(weights, _CHECKPOINTS, f"{local}, {_INSTEAD}")
-    try:
-        with checkpoint.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{checkpoint}: cannot be read: {error.strerror}") from error
-    folder = _cache() / f"{architecture}-{_CONVERSION}-{sha256}"
+    folder = cache() / f"{architecture}-{_CONVERSION}-{sha256_of(checkpoint)}"
     if not _complete(folder):
-        _convert(checkpoint, architecture, folder)
+        with needing_torch(checkpoint, _INSTEAD):
+            from tertulia.networks.convert import convert
+
+        def make(fresh: Path) -> None:
+            fresh.mkdir()
+            convert(checkpoint, architecture, fresh)
+
+        keep(folder, make, lambda: _complete(folder))
     return folder
-
-
-def _cache() -> Path:
-    import platformdirs
-
-    return platformdirs.user_cache_path("tertulia") / "networks"
 
 
 def _complete(folder: Path) -> bool:
     return all((folder / half).is_file() for half in _HALVES)
-
-
-def _convert(checkpoint: Path, architecture: str, folder: Path) -> None:
-    """Convert next to `folder` and then rename, so that it is never seen half written."""
-    try:
-        from tertulia.networks.convert import convert
-    except ImportError as error:
-        raise MissingExtraError(
-            f"converting {checkpoint}, once, needs torch: pip install 'tertulia[train]'; {_INSTEAD}"
-        ) from error
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            fresh = Path(scratch) / "networks"
-            fresh.mkdir()
-            convert(checkpoint, architecture, fresh)
-            fresh.rename(folder)
-    except OSError as error:
-        if _complete(folder):  # another process was faster
-            return
-        raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error

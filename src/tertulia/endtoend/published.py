@@ -6,13 +6,12 @@ exports run as they are. See `archive`, `exports` and `tertulia.networks.nemo` f
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from pathlib import Path
 
+from tertulia.conversions import cache, keep, needing_torch, sha256_of
 from tertulia.endtoend.exports import StepNetwork, WholeNetwork, open_export
 from tertulia.endtoend.sortformer import HALVES, Sortformer
-from tertulia.errors import InputError, MissingExtraError, ModelMissingError, OutputError
+from tertulia.errors import ModelMissingError
 from tertulia.hub import is_id, locate
 from tertulia.inference import WEIGHTS
 
@@ -61,40 +60,15 @@ def _complete(prefix: str) -> bool:
 
 def _converted(archive: Path) -> str:
     """Return what the paths of the files of an archive begin with, which are made if they are not there."""
-    try:
-        with archive.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{archive}: cannot be read: {error.strerror}") from error
-    folder = _cache() / f"sortformer-{_CONVERSION}-{sha256}"
+    folder = cache() / f"sortformer-{_CONVERSION}-{sha256_of(archive)}"
     prefix = str(folder / "network")
     if not _complete(prefix):
-        _convert(archive, folder)
-    return prefix
+        with needing_torch(archive, _INSTEAD):
+            from tertulia.networks.nemo import convert
 
-
-def _cache() -> Path:
-    import platformdirs
-
-    return platformdirs.user_cache_path("tertulia") / "networks"
-
-
-def _convert(archive: Path, folder: Path) -> None:
-    """Convert next to `folder` and then rename, so that it is never seen half written."""
-    try:
-        from tertulia.networks.nemo import convert
-    except ImportError as error:
-        raise MissingExtraError(
-            f"converting {archive}, once, needs torch: pip install 'tertulia[train]'; {_INSTEAD}"
-        ) from error
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            fresh = Path(scratch) / "networks"
+        def make(fresh: Path) -> None:
             fresh.mkdir()
             convert(archive, fresh)
-            fresh.rename(folder)
-    except OSError as error:
-        if _complete(str(folder / "network")):  # another process was faster
-            return
-        raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+        keep(folder, make, lambda: _complete(prefix))
+    return prefix

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tertulia.errors import InputError, MissingExtraError, OutputError
+from tertulia.conversions import cache, keep, needing_torch, sha256_of
 from tertulia.hub import locate
 from tertulia.inference import Network
 from tertulia.separation.sepformer import SepFormerSeparator
@@ -64,19 +64,13 @@ class SpeechBrainSeparator(SepFormerSeparator):
 
     @cached_property
     def _converted(self) -> Path:
-        digest = hashlib.sha256()
-        try:
-            for path in self._files.values():
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-        import platformdirs
-
-        folder = platformdirs.user_cache_path("tertulia") / "networks"
-        path = folder / f"sepformer-{_CONVERSION}-{digest.hexdigest()}.onnx"
+        digests = [bytes.fromhex(sha256_of(path)) for path in self._files.values()]
+        digest = hashlib.sha256(b"".join(digests)).hexdigest()
+        path = cache() / f"sepformer-{_CONVERSION}-{digest}.onnx"
         if not path.is_file():
-            _convert(self._files, path)
+            with needing_torch(self._files["masknet"], _INSTEAD):
+                from tertulia.networks.speechbrain import convert
+            keep(path, lambda fresh: convert(self._files, fresh), path.is_file)
         return path
 
     @cached_property
@@ -95,23 +89,3 @@ class SpeechBrainSeparator(SepFormerSeparator):
         """Separate a window."""
         padded = np.pad(mixture, (0, max(0, _SHORTEST - len(mixture))))
         return super()._window(padded)[:, : len(mixture)]
-
-
-def _convert(files: dict[str, Path], path: Path) -> None:
-    """Convert beside `path` and then rename, so that it is never seen half written."""
-    try:
-        from tertulia.networks.speechbrain import convert
-    except ImportError as error:
-        raise MissingExtraError(
-            f"converting {files['masknet']}, once, needs torch: pip install 'tertulia[train]'; {_INSTEAD}"
-        ) from error
-    import tempfile
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-            fresh = Path(scratch) / "sepformer.onnx"
-            convert(files, fresh)
-            fresh.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
