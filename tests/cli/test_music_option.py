@@ -2,31 +2,12 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
 import tertulia
 from tertulia.audio import Waveform, write_wav
 from tertulia.errors import UsageError
-from tertulia.segmentation import scenes
-from tertulia.segmentation.scenes import CLASSES
 from tertulia.systems import ignoring_music
-
-
-@pytest.fixture
-def heard(monkeypatch):
-    """Make the network of scenes say the same class always."""
-
-    def hear(name):
-        def probabilities(self, windows):
-            frames = round(windows.size / 160)
-            return np.tile(np.eye(5, dtype=np.float32)[CLASSES.index(name)], (len(windows), frames, 1))
-
-        monkeypatch.setattr(scenes.SceneSegmenter, "probabilities", probabilities)
-        monkeypatch.setattr(scenes.SceneSegmenter, "networks", {})
-        monkeypatch.setattr(scenes, "weights", lambda name: None)
-
-    return hear
 
 
 @pytest.fixture
@@ -35,16 +16,16 @@ def talk(tmp_path, sound):
     return tmp_path / "talk.wav"
 
 
-def test_music_is_nobody(cli, talk, heard):
-    heard("music")
+def test_music_is_nobody(cli, talk, tells):
+    tells("music")
     outcome = cli("diarize", talk, "--music", "ignore", "--format", "json")
     assert outcome.code == 0
     assert "nobody speaks" in outcome.stderr
     assert json.loads(outcome.stdout)["provenance"]["settings"]["segmentation"] == {"certain": 0.95}
 
 
-def test_speech_over_music_is_somebody(cli, talk, heard):
-    heard("speech over music")
+def test_speech_over_music_is_somebody(cli, talk, tells):
+    tells("speech over music")
     assert cli("diarize", talk, "--music", "ignore").stdout == cli("diarize", talk).stdout != ""
 
 
@@ -54,7 +35,7 @@ def test_other_values_are_refused(cli, talk):
     assert "'play' is not one of" in outcome.stderr
 
 
-def test_chains_hear_everything_at_once(heard):
-    heard("music")
+def test_chains_hear_everything_at_once(tells):
+    tells("music")
     with pytest.raises(UsageError, match="lium-clr hears a recording as a whole"):
         ignoring_music(tertulia.load("lium-clr"))

@@ -6,30 +6,12 @@ import numpy as np
 import pytest
 
 from tertulia.audio import Waveform, write_wav
-from tertulia.segmentation import scenes
-from tertulia.segmentation.scenes import CLASSES
 
 
 @pytest.fixture
 def talk(tmp_path):
     write_wav(tmp_path / "talk.wav", Waveform(np.zeros((1, 48_000), np.float32), 16_000))
     return tmp_path / "talk.wav"
-
-
-@pytest.fixture
-def tells(monkeypatch):
-    """Make the network say the same class always."""
-
-    def tell(name):
-        def probabilities(self, windows):
-            frames = round(windows.size / 160)
-            return np.tile(np.eye(5, dtype=np.float32)[CLASSES.index(name)], (len(windows), frames, 1))
-
-        monkeypatch.setattr(scenes.SceneSegmenter, "probabilities", probabilities)
-        monkeypatch.setattr(scenes.SceneSegmenter, "networks", {})
-        monkeypatch.setattr(scenes, "weights", lambda name: None)
-
-    return tell
 
 
 def test_silence_by_the_bundled_network(cli, talk):
