@@ -24,7 +24,8 @@ from tertulia.errors import AudioError, UsageError
 from tertulia.evaluation import diarization_error
 from tertulia.frames import Grid
 from tertulia.inference import cores
-from tertulia.pipeline import Progress, Sliding
+from tertulia.pipeline import Sliding
+from tertulia.progress import Progress
 from tertulia.segmentation import Activity
 
 RATE = 16_000

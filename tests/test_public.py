@@ -25,7 +25,7 @@ MODULES = [
 PUBLIC = [name for name in MODULES if not any(part.startswith("_") for part in name.split("."))]
 # From the bottom up: what a part may import stands before it, or in its own line.
 ORDER = """
-_version errors speakers
+_version errors progress speakers
 timeline
 frames traits
 audio
@@ -37,7 +37,7 @@ endtoend
 stitch
 binarize
 counting
-pipeline
+split pipeline
 chains
 crossshow
 systems

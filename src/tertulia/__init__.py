@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tertulia.audio import Channels, Source, Waveform
-    from tertulia.pipeline import Diarizer, Pipeline, Progress, Report
+    from tertulia.pipeline import Diarizer, Pipeline
+    from tertulia.progress import Progress, Report
     from tertulia.systems import Quality
 
 __all__ = [
@@ -37,7 +38,7 @@ __all__ = [
     "load",
 ]
 
-_LAZY = {"Diarizer": "pipeline", "Progress": "pipeline", "Waveform": "audio"}
+_LAZY = {"Diarizer": "pipeline", "Progress": "progress", "Waveform": "audio"}
 
 
 def __getattr__(name: str) -> object:

@@ -27,7 +27,8 @@ from tertulia.config import settings
 from tertulia.counting import reconcile
 from tertulia.embedding import Voices
 from tertulia.errors import UsageError
-from tertulia.pipeline import Diarizer, Pipeline, Report
+from tertulia.pipeline import Diarizer, Pipeline
+from tertulia.progress import Report
 from tertulia.segmentation import Activity
 from tertulia.speakers import ANY, Speakers
 from tertulia.stitch import stitch

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from tertulia._version import __version__
 from tertulia.audio import Channels, Recording, Source, open_audio
-from tertulia.audio.source import name_of, rereadable
 from tertulia.audio.windows import Windows, slide
 from tertulia.binarize import Binarizer, TopCount
 from tertulia.clustering import Clusterer, Labels
@@ -22,27 +21,20 @@ from tertulia.config import settings
 from tertulia.counting import insist, reconcile
 from tertulia.embedding import Embedder, Voices
 from tertulia.frames import Grid
+from tertulia.progress import Progress, Report
 from tertulia.segmentation import Activity, Segmenter
 from tertulia.segmentation.activity import Gathered
 from tertulia.speakers import ANY, Speakers
+from tertulia.split import by_channel
 from tertulia.stitch import Stitched, stitch
 from tertulia.timeline import Diarization, Provenance, Segment, Timeline
 
-__all__ = ["Diarizer", "Pipeline", "Progress", "Report", "Sliding", "Watch", "mean_scores"]
+__all__ = ["Diarizer", "Pipeline", "Sliding", "Watch", "mean_scores"]
 
 Samples = NDArray[np.float32]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Seconds of sound that are done, and how many there are if the recording says so."""
-
-    done: float
-    total: float | None
-
-
-Report = Callable[[Progress], None]
 Watch = Callable[[Voices, Labels], None]
 
 
@@ -152,7 +144,7 @@ class Diarizer:
             UsageError: when the number of speakers asked for cannot be had.
         """
         if channels == "split":
-            return self._split(source, speakers, progress, name)
+            return by_channel(self, source, speakers, progress, name)
         with open_audio(
             source, sample_rate=self.segmenter.sample_rate, channels=channels, name=name
         ) as recording:
@@ -217,33 +209,6 @@ class Diarizer:
         inside = Segment(0.0, end)
         return {k: self.binarize.timeline(mask, grid).crop(inside) for k, mask in enumerate(masks.T)}
 
-    def _split(self, source: Source, speakers: Speakers, progress: Report | None, name: str) -> Diarization:
-        """Diarize each channel by itself; speakers are numbered on from channel to channel."""
-        source, name = rereadable(source), name or name_of(source)
-        with open_audio(source, channels="split", name=name) as recording:
-            channels = recording.channels
-        results: list[Diarization] = []
-        for channel in range(channels):
-            report = progress and _after(progress, results, channels)
-            results.append(self(source, speakers, channels=channel, progress=report, name=name))
-        timelines: dict[str, Timeline] = {}
-        alone: dict[str, Timeline] = {}
-        confidence: dict[str, NDArray[np.float64]] = {}
-        for result in results:
-            for speaker, timeline in result.items():
-                called = f"SPEAKER_{len(timelines):02d}"
-                timelines[called], confidence[called] = timeline, result.confidence[speaker]
-                if speaker in result.exclusive():
-                    alone[called] = result.exclusive()[speaker]
-        about: dict[str, Any] = {
-            "uri": results[0].uri,
-            "duration": results[0].duration,
-            "provenance": results[0].provenance,
-        }
-        # Two channels may speak at once even when each is exclusive in itself.
-        exclusive = Diarization(alone, **about).exclusive()
-        return Diarization(timelines, confidence=confidence, exclusive=exclusive, **about)
-
     def _provenance(self, messages: tuple[str, ...]) -> Provenance:
         parts = {
             "segmentation": self.segmenter,
@@ -262,16 +227,6 @@ class Diarizer:
             settings={key: settings(part) for key, part in parts.items() if is_dataclass(part)},
             messages=messages,
         )
-
-
-def _after(progress: Report, results: list[Diarization], channels: int) -> Report:
-    """Report the progress of the channel after those that have results, as part of that of all."""
-    before = sum(result.duration or 0.0 for result in results)
-
-    def report(mine: Progress) -> None:
-        progress(Progress(before + mine.done, None if mine.total is None else channels * mine.total))
-
-    return report
 
 
 def _ahead(items: Iterator[T], meanwhile: Callable[[], None]) -> Iterator[T]:

@@ -10,7 +10,7 @@ import pytest
 
 from tertulia import formats
 from tertulia.errors import AudioError, ModelMissingError, UsageError
-from tertulia.pipeline import Progress
+from tertulia.progress import Progress
 from tertulia.speakers import Speakers
 from tertulia.timeline import Diarization
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tertulia.errors import AudioError, ModelMissingError
-from tertulia.pipeline import Progress
+from tertulia.progress import Progress
 from tertulia.timeline import Diarization
 
 

@@ -24,7 +24,8 @@ from tertulia.endtoend.published import EndToEndNetwork, opened
 from tertulia.errors import unknown
 from tertulia.featurefiles import Features
 from tertulia.frames import Frames, Grid
-from tertulia.pipeline import Progress, Report, mean_scores
+from tertulia.pipeline import mean_scores
+from tertulia.progress import Progress, Report
 from tertulia.speakers import Speakers
 from tertulia.stitch import Stitched
 

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from tertulia._version import __version__
 from tertulia.audio import Channels, Recording, Source, open_audio
-from tertulia.audio.source import name_of, rereadable
 from tertulia.config import settings
 from tertulia.featurefiles import Features, is_feature_file, read
 from tertulia.mfcc import STEP, mfcc_of_blocks
-from tertulia.pipeline import Progress, Report
+from tertulia.progress import Progress, Report
 from tertulia.speakers import ANY, Speakers
+from tertulia.split import by_channel
 from tertulia.timeline import Diarization, Provenance, Segment, Timeline
-from tertulia.traits import Traits, traits_of, with_traits
+from tertulia.traits import Traits, with_traits
 
 __all__ = ["Chain", "Found", "Stage", "WholeRecording", "cepstra"]
 
@@ -101,7 +101,7 @@ class WholeRecording:
             uri = Path(name or source).stem
             return self.diarize(read(source), speakers, uri=uri, progress=progress)
         if channels == "split":
-            return self._split(source, speakers, progress, name)
+            return by_channel(self, source, speakers, progress, name)
         with open_audio(source, sample_rate=_SAMPLE_RATE, channels=channels, name=name) as recording:
             features, seconds = (hear or cepstra)(recording, progress)
             return self.diarize(
@@ -162,26 +162,6 @@ class WholeRecording:
             return diarization
         return with_traits(diarization, {name: found.traits[k] for k, name in names.items()})
 
-    def _split(self, source: Source, speakers: Speakers, progress: Report | None, name: str) -> Diarization:
-        """Diarize each channel by itself; speakers are numbered on from channel to channel."""
-        source, name = rereadable(source), name or name_of(source)
-        with open_audio(source, channels="split", name=name) as recording:
-            channels = recording.channels
-        results: list[Diarization] = []
-        for channel in range(channels):
-            report = progress and _part(progress, channel, channels)
-            results.append(self(source, speakers, channels=channel, progress=report, name=name))
-        turns: dict[str, Timeline] = {}
-        traits: dict[str, Traits] = {}
-        for result in results:
-            known = traits_of(result)
-            for speaker, timeline in result.items():
-                called = f"SPEAKER_{len(turns):02d}"
-                turns[called], traits[called] = timeline, known[speaker]
-        first = results[0]
-        joined = Diarization(turns, uri=first.uri, duration=first.duration, provenance=first.provenance)
-        return with_traits(joined, traits)
-
     def _provenance(self, messages: tuple[str, ...]) -> Provenance:
         about: dict[str, Any] = {"chain": settings(self.chain)}
         models: Mapping[str, str] = getattr(self.chain, "models", {})
@@ -210,14 +190,3 @@ def cepstra(recording: Recording, progress: Report | None = None) -> tuple[Featu
     parts = list(mfcc_of_blocks(blocks(), recording.sample_rate))
     values = np.concatenate(parts) if parts else np.empty((0, 13), np.float32)
     return Features(values, STEP), samples / recording.sample_rate
-
-
-def _part(progress: Report, channel: int, channels: int) -> Report:
-    """Report the progress of one channel as part of that of all."""
-
-    def report(mine: Progress) -> None:
-        total = mine.total
-        before = 0.0 if total is None else channel * total
-        progress(Progress(before + mine.done, None if total is None else channels * total))
-
-    return report

@@ -20,7 +20,7 @@ from tertulia.errors import UsageError
 from tertulia.featurefiles import Features
 from tertulia.frames import Frames, Grid
 from tertulia.gaussians import viterbi
-from tertulia.pipeline import Progress, Report
+from tertulia.progress import Progress, Report
 from tertulia.segmentation.speech import SileroSegmenter
 from tertulia.stitch import Stitched
 

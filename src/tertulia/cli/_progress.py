@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from tertulia.pipeline import Progress
+    from tertulia.progress import Progress
 
 __all__ = ["progress_bar"]
 

@@ -130,7 +130,7 @@ def _prepare(output: Path) -> None:
 
 def _run(entrant: Entrant, recordings: Sequence[Recording], cache: Cache, quiet: bool) -> Runs:
     from tertulia.comparison import run
-    from tertulia.pipeline import Progress
+    from tertulia.progress import Progress
 
     total = float(len(recordings))
     with progress_bar(entrant.name, time.monotonic(), quiet) as bar:

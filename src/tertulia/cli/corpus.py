@@ -55,7 +55,7 @@ def corpus(
 
 def _check(corpus: Corpus, split: str | None, as_json: bool) -> int:
     from tertulia.corpora import check
-    from tertulia.pipeline import Progress
+    from tertulia.progress import Progress
 
     with progress_bar("checking", time.monotonic(), quiet=False) as bar:
         result = check(corpus, split, None if bar is None else lambda done, total: bar(Progress(done, total)))

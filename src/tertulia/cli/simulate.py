@@ -101,7 +101,7 @@ def simulate(
 
 
 def _make(settings: Simulation, output: Path, real: list[Diarization] | None, quiet: bool) -> int:
-    from tertulia.pipeline import Progress
+    from tertulia.progress import Progress
     from tertulia.simulation import Simulator
 
     begun = time.monotonic()

@@ -18,7 +18,8 @@ from tertulia.audio.windows import Windows
 from tertulia.config import settings
 from tertulia.detection.presenter import Presenter
 from tertulia.frames import Frames, Grid
-from tertulia.pipeline import Progress, Report, Sliding
+from tertulia.pipeline import Sliding
+from tertulia.progress import Progress, Report
 from tertulia.segmentation.scenes import CLASSES, GRID, SPOKEN, SceneSegmenter
 from tertulia.timeline import Diarization, Provenance, Segment, Timeline
 

@@ -16,7 +16,8 @@ from tertulia.audio import Source, open_audio
 from tertulia.config import part, settings
 from tertulia.detection.boundaries import Boundaries, means
 from tertulia.frames import Frames, Grid
-from tertulia.pipeline import Progress, Report, Sliding
+from tertulia.pipeline import Sliding
+from tertulia.progress import Progress, Report
 from tertulia.segmentation import SEGMENTERS, Activity, Segmenter
 from tertulia.stitch import stitch
 from tertulia.timeline import Diarization, Provenance, Segment, Timeline

@@ -19,7 +19,7 @@ from tertulia.detection.scenes import most_likely_path
 from tertulia.emotions.recognizers import EMOTIONS, Recognizer
 from tertulia.errors import UsageError
 from tertulia.frames import Grid
-from tertulia.pipeline import Progress, Report
+from tertulia.progress import Progress, Report
 from tertulia.timeline import Diarization, Provenance, Timeline
 
 __all__ = ["Emotion", "EmotionDetection", "EmotionDetector"]

@@ -19,7 +19,8 @@ from tertulia.audio.writing import writing
 from tertulia.config import settings
 from tertulia.errors import unknown
 from tertulia.frontend.repet import Vocals
-from tertulia.pipeline import Pipeline, Report
+from tertulia.pipeline import Pipeline
+from tertulia.progress import Report
 from tertulia.speakers import ANY, Speakers
 from tertulia.timeline import Diarization, Provenance
 

@@ -13,7 +13,8 @@ from tertulia.identity.constraints import KnownVoices
 from tertulia.identity.listening import Listener, same_space
 from tertulia.identity.matching import Match, Matcher
 from tertulia.identity.voiceprint import Voiceprint
-from tertulia.pipeline import Diarizer, Pipeline, Report
+from tertulia.pipeline import Diarizer, Pipeline
+from tertulia.progress import Report
 from tertulia.speakers import ANY, Speakers
 from tertulia.timeline import Diarization
 
