@@ -109,7 +109,7 @@ def test_provenance_is_complete(default, result, recording):
     provenance = default(recording).provenance
     assert provenance.version == tertulia.__version__
     assert provenance.system == "default"
-    assert set(provenance.models) == {"segmentation-3.0", "campplus-frames-int8", "campplus-projection"}
+    assert set(provenance.models) == {"segmentation-tuned", "campplus-frames-int8", "campplus-projection"}
     assert all(len(sha256) == 64 for sha256 in provenance.models.values())
     assert set(provenance.settings) == {"segmentation", "embedding", "clustering", "binarize", "sliding"}
     assert provenance.settings["segmentation"]["weights"] == "segmentation-3.0"

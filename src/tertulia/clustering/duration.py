@@ -44,7 +44,7 @@ class DurationClusterer:
         overlap: seconds of two people at once that prove a second speaker where only one was found.
     """
 
-    threshold: float = 0.62
+    threshold: float = 0.64
     attenuation: float = 1.0
     purity: float = 0.5
     least: float = 0.5
