@@ -112,7 +112,7 @@ def test_provenance_is_complete(default, result, recording):
     assert set(provenance.models) == {"segmentation-tuned", "campplus-frames-int8", "campplus-projection"}
     assert all(len(sha256) == 64 for sha256 in provenance.models.values())
     assert set(provenance.settings) == {"segmentation", "embedding", "clustering", "binarize", "sliding"}
-    assert provenance.settings["segmentation"]["weights"] == "segmentation-3.0"
+    assert provenance.settings["segmentation"]["weights"] == "segmentation-tuned"
     assert provenance.settings["sliding"]["least"] == 24
     assert provenance.messages == ()
 
