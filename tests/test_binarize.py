@@ -38,20 +38,6 @@ def test_counts_are_rounded_halves_to_even(count, active):
     assert sum(decided(TopCount(), [[0.5, 0.4]], [count])[0]) == active
 
 
-@pytest.mark.parametrize(
-    ("speech", "count", "active"),
-    [(0.6, 0.6, 0), (0.6, 0.61, 1), (0.6, 1.5, 2), (0.4, 0.4, 0), (0.4, 0.41, 1)],
-)
-def test_how_many_must_be_counted_for_speech(speech, count, active):
-    assert sum(decided(TopCount(speech=speech), [[0.5, 0.4]], [count])[0]) == active
-
-
-@pytest.mark.parametrize("speech", [0.0, 1.0, -0.1])
-def test_impossible_counts_for_speech(speech):
-    with pytest.raises(ValueError, match="speech lies in"):
-        TopCount(speech=speech)
-
-
 def test_speech_whose_speaker_is_in_doubt_is_kept():
     assert decided(TopCount(), [[0.3, 0.25, 0.25]], [0.8]) == [[1, 0, 0]]
 

@@ -69,23 +69,14 @@ class TopCount(_Durations):
     Args:
         fill: where more people are counted than speakers have a score, let others speak as well, those with
             the lowest numbers first, as pyannote.audio does.
-        speech: mean count, in (0, 1), above which anybody speaks at all. A half for a network whose
-            probabilities are right; more where faint sounds are taken for speech.
     """
 
     fill: bool = False
-    speech: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.speech < 1:
-            raise ValueError(f"speech lies in (0, 1); got {self.speech}")
 
     def __call__(self, stitched: Stitched, at_most: int | None = None) -> Mask:
         """Decide; see `Binarizer`."""
         scores = stitched.frames.scores
-        count = np.where(stitched.count > self.speech, np.maximum(np.rint(stitched.count), 1), 0)
-        count = np.minimum(count, at_most or np.inf)
+        count = np.minimum(np.rint(stitched.count), at_most or np.inf)
         order = np.argsort(-scores, axis=1, kind="stable")
         rank = np.empty_like(order)
         np.put_along_axis(rank, order, np.arange(scores.shape[1])[None], axis=1)
