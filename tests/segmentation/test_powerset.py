@@ -36,8 +36,8 @@ def test_the_order_is_that_of_the_network():
 
 
 @pytest.fixture(scope="module")
-def hard(windows) -> Activity:
-    return PowersetSegmenter(soft=False)(windows)
+def hard(windows, default) -> Activity:
+    return PowersetSegmenter(default.segmenter.weights, soft=False)(windows)
 
 
 def test_shapes(windows, activity):
