@@ -20,11 +20,13 @@ import soundfile
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from tertulia.audio import read
+from tertulia.simulation.sounds import audio_files, decibels, load, rms
 from tertulia.training.tunes import tune
 
 RATE, SECONDS = 16_000, 60.0
 SIZE = round(RATE * SECONDS)
+LONGEST = 600.0
+"""Seconds of a file that are read."""
 LEVELS = (-40.0, -15.0)
 """Of each sound, in dB relative to full scale."""
 SPEEDS = (0.8, 1.25)
@@ -50,42 +52,37 @@ def main() -> None:
     for number in range(options.tunes):
         soundfile.write(options.folder / f"tune_{number:04d}.flac", 0.9 * tune(SECONDS, RATE, rng), RATE)
     if options.count:
-        clips, tracks = (files(folder, options.without) for folder in (options.noise, options.music))
+        clips, tracks = (
+            [path for path in audio_files(folder) if not path.name.startswith(tuple(options.without))]
+            for folder in (options.noise, options.music)
+        )
         for number in range(options.count):
             path = options.folder / f"nobody_{options.seed}_{number:04d}.flac"
             soundfile.write(path, nobody(number % 3, clips, tracks, rng), RATE)
             path.with_suffix(".rttm").touch()
 
 
-def files(folder: Path, without: Sequence[str]) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(tuple(without)))
-
-
 def nobody(kind: int, clips: Sequence[Path], tracks: Sequence[Path], rng: Generator) -> Samples:
     """A minute of noise (kind 0), of music (1) or of both (2)."""
     sound = np.zeros(SIZE, np.float32)
     if kind != 1:
-        chosen = [sounds(clips[i]) for i in rng.permutation(len(clips))[: int(rng.integers(8, 14))]]
-        sound += np.resize(np.concatenate([levelled(each, rng) for each in chosen]), SIZE)
+        chosen = rng.permutation(len(clips))[: int(rng.integers(8, 14))]
+        sounds = [levelled(load(clips[i], RATE, LONGEST), rng) for i in chosen]
+        sound += np.resize(np.concatenate(sounds), SIZE)
     if kind != 0:
         made = tune(SECONDS, RATE, rng) if rng.random() < 0.6 else excerpt(tracks, rng)
         sound += levelled(made, rng)
     return sound / max(1.0, float(np.abs(sound).max()) / 0.99)
 
 
-def sounds(path: Path, rate: int = RATE) -> Samples:
-    return read(path, sample_rate=rate, channels="mix").samples[0]
-
-
 def excerpt(tracks: Sequence[Path], rng: Generator) -> Samples:
     """A minute from anywhere in a track, at some speed, repeated if it is shorter."""
-    whole = sounds(tracks[int(rng.integers(len(tracks)))], round(RATE / rng.uniform(*SPEEDS)))
+    whole = load(tracks[int(rng.integers(len(tracks)))], round(RATE / rng.uniform(*SPEEDS)), LONGEST)
     return np.resize(np.roll(whole, -int(rng.integers(len(whole)))), SIZE)
 
 
 def levelled(sound: Samples, rng: Generator) -> Samples:
-    power = float(np.square(sound).mean()) + 1e-12
-    return sound * np.float32(np.sqrt(10 ** (rng.uniform(*LEVELS) / 10) / power))
+    return sound * np.float32(decibels(rng.uniform(*LEVELS)) / (rms(sound) or 1.0))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def _joined(results: list[Diarization]) -> Diarization:
     first = results[0]
     about: dict[str, Any] = {"uri": first.uri, "duration": first.duration, "provenance": first.provenance}
     if any(result.has_exclusive for result in results):
-        alone = {name: r.exclusive()[s] for name, (r, s) in named.items() if s in r.exclusive()}
+        floors = [(floor, s) for r in results for floor in [r.exclusive()] for s in r.speakers]
+        alone = {name: floor[s] for name, (floor, s) in zip(named, floors, strict=True) if s in floor}
         # Two channels may speak at once even when each is exclusive in itself.
         about["exclusive"] = Diarization(alone, **about).exclusive()
     joined = Diarization(
