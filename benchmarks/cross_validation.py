@@ -1,6 +1,6 @@
 """How well do settings of the clustering that are chosen on some recordings do on others?
 
-    python benchmarks/cross_validation.py FOLDER [--system default] [--threads 2]
+    python benchmarks/cross_validation.py FOLDER [--system default] [--threads 2] [--grid threshold=0.5,0.6]
 
 FOLDER is as for `accuracy.py`. Recordings are heard once; then every setting of a grid clusters all of
 them. The recordings of each subset are split into two halves, every other one; the best setting of each
@@ -27,7 +27,8 @@ from tertulia.audio import open_audio
 from tertulia.evaluation import FileScore, score_file
 from tertulia.speakers import ANY
 
-GRID = {
+Grid = dict[str, tuple[float, ...]]
+GRID: Grid = {
     "threshold": (0.5, 0.54, 0.58, 0.6, 0.62, 0.64, 0.66, 0.7),
     "smallest_share": (0.004, 0.006, 0.008, 0.01, 0.02),
 }
@@ -55,9 +56,8 @@ def hear(diarizer: Any, folder: Path) -> list[Heard]:
     return heard
 
 
-def scores(diarizer: Any, heard: Sequence[Heard], setting: Setting) -> list[FileScore]:
+def scores(diarizer: Any, heard: Sequence[Heard], chosen: dict[str, float]) -> list[FileScore]:
     """Cluster and score all recordings with one setting."""
-    chosen = dict(zip(GRID, setting, strict=True))
     changed = dataclasses.replace(diarizer, clusterer=dataclasses.replace(diarizer.clusterer, **chosen))
     return [score_file(one.reference, changed.decide(*one.parts, ANY)) for one in heard]
 
@@ -88,19 +88,22 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--system", default="default")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--grid", action="append", metavar="KEY=V,V,…", help="settings of the clustering")
     options = parser.parse_args()
+    grid = dict(map(axis, options.grid)) if options.grid else GRID
     diarizer = tertulia.load(options.system, threads=options.threads)
     heard = hear(diarizer, options.folder)
     everything = range(len(heard))
-    own = tuple(getattr(diarizer.clusterer, key) for key in GRID)
-    tried = {s: scores(diarizer, heard, s) for s in {*itertools.product(*GRID.values()), own}}
-    print_grid(tried, heard)
+    own = tuple(getattr(diarizer.clusterer, key) for key in grid)
+    settings = {*itertools.product(*grid.values()), own}
+    tried = {s: scores(diarizer, heard, dict(zip(grid, s, strict=True))) for s in settings}
+    print_grid(tuple(grid), tried, heard)
     first, second = halves(heard)
     best = {}
     for name, mine, others in (("first", first, second), ("second", second, first)):
         setting = min(sorted(tried), key=lambda s: mean_der(pooled(tried[s], heard, mine)))
         best.update({i: tried[setting][i] for i in others})
-        named = ", ".join(f"{key} {value:g}" for key, value in zip(GRID, setting, strict=True))
+        named = ", ".join(f"{key} {value:g}" for key, value in zip(grid, setting, strict=True))
         print(f"\nbest on the {name} half: {named}")
     print("\n| subset | DER %, chosen on the other half | DER %, as it is |\n| --- | --- | --- |")
     crossed = pooled([best[i] for i in everything], heard, everything)
@@ -110,11 +113,17 @@ def main() -> None:
         )
 
 
-def print_grid(tried: dict[Setting, list[FileScore]], heard: Sequence[Heard]) -> None:
+def axis(described: str) -> tuple[str, tuple[float, ...]]:
+    """Read `KEY=V,V,…`."""
+    key, _, values = described.partition("=")
+    return key, tuple(map(float, values.split(",")))
+
+
+def print_grid(keys: Sequence[str], tried: dict[Setting, list[FileScore]], heard: Sequence[Heard]) -> None:
     """One line a setting: DER, mean error of the number of speakers and share of exact numbers by subset."""
     subsets = sorted({one.subset for one in heard})
-    print("| " + " | ".join([*GRID, *(f"{s}: DER %, count off, exact" for s in subsets)]) + " |")
-    print("| " + " | ".join(["---"] * (len(GRID) + len(subsets))) + " |")
+    print("| " + " | ".join([*keys, *(f"{s}: DER %, count off, exact" for s in subsets)]) + " |")
+    print("| " + " | ".join(["---"] * (len(keys) + len(subsets))) + " |")
     for setting in sorted(tried):
         sums = pooled(tried[setting], heard, range(len(heard)))
         cells = [_cell(sums[subset]) for subset in subsets]
