@@ -22,7 +22,7 @@ import tertulia
 from tertulia.cli import main
 from tertulia.embedding.ecapa import ECAPA
 from tertulia.errors import InputError, MissingExtraError, OutputError, UsageError
-from tertulia.training import make_task, read_recipe, train
+from tertulia.training import checkpoint, make_task, read_recipe, train
 from tertulia.training.run import CHECKPOINT
 from tertulia.training.speakers import SpeakerTask
 
@@ -144,6 +144,21 @@ def test_a_finished_run_is_only_exported_again(written: Written, speech: Path, t
     assert (tmp_path / "run" / CHECKPOINT).read_bytes() == before
 
 
+def test_a_run_begins_with_another_ones_parameters(written: Written, speech: Path, tmp_path: Path) -> None:
+    """What fits is taken over; the margin's classes and a wider layer are not there, or not alike."""
+    run(written(), speech, tmp_path / "first")
+    recipe = written("second", loss={"softmax": None, "margin": 1.0}, network={"dim": 20}, loop={"epochs": 1})
+    said = run(recipe, speech, tmp_path / "second", start=tmp_path / "first" / CHECKPOINT)
+    assert said[0].startswith("begins with `small` after 2 epochs; new: ")
+    assert "network.project.weight" in said[0]
+    assert said[0].endswith("margin.centres")
+    assert "network.attention" not in said[0]
+    assert "| begun with | `small` after 2 epochs |" in (tmp_path / "second" / "second.md").read_text()
+    first, same = content(tmp_path / "first"), written("third", loop={"epochs": 1})
+    run(same, speech, tmp_path / "third", start=tmp_path / "first" / CHECKPOINT)
+    assert content(tmp_path / "third")[1][0] == {"epoch": 0, "eer_dev": first[1][-1]["eer_dev"]}
+
+
 # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -209,6 +224,17 @@ def test_a_damaged_checkpoint(written: Written, speech: Path, tmp_path: Path, da
     (tmp_path / "run" / CHECKPOINT).write_bytes(damage)
     with pytest.raises(InputError, match="no checkpoint of a run"):
         run(written(), speech, tmp_path / "run", resume=True)
+
+
+def test_a_run_begins_with_nothing_that_does_not_fit(written: Written, speech: Path, tmp_path: Path) -> None:
+    run(written(loop={"epochs": 1}), speech, tmp_path / "run")
+    start = tmp_path / "run" / CHECKPOINT
+    with pytest.raises(UsageError, match="--start or --resume, not both"):
+        run(written(), speech, tmp_path / "run", start=start, resume=True)
+    with pytest.raises(InputError, match="no checkpoint of a run"):
+        run(written(), speech, tmp_path / "other", start=tmp_path / "nothing.safetensors")
+    with pytest.raises(UsageError, match="nothing in it fits"):
+        checkpoint.begin_with(start, torch.nn.Linear(2, 3))
 
 
 def test_no_gpu(written: Written, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,12 @@ def train(
     ] = None,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="What computes.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CHECKPOINT", help="Begin with the parameters of another run, as far as they fit."
+        ),
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder for decoded sound; that of the user by default."),
@@ -50,7 +56,16 @@ def train(
     described = read_recipe(recipe, _paths(data or []))
     task = make_task(described, cache or user_cache_path("tertulia") / "training", report)
     folder = output or Path("runs") / described.name
-    run(described, task, folder, device=device, resume=resume, tensorboard=tensorboard, report=report)
+    run(
+        described,
+        task,
+        folder,
+        device=device,
+        resume=resume,
+        start=start,
+        tensorboard=tensorboard,
+        report=report,
+    )
     report(f"wrote {folder}")
     return 0
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tertulia.errors import InputError, UsageError
 from tertulia.training.files import replacing
 
-__all__ = ["Progress", "load", "save"]
+__all__ = ["Progress", "begin_with", "load", "save"]
 
 _MODEL, _OPTIMIZER, _RANDOM = "model.", "optimizer.", "random."
 
@@ -33,6 +33,7 @@ class Progress:
         sums: name of a loss → its sum over those steps.
         seconds: spent so far, all sessions together.
         history: figures of every finished epoch.
+        start: what the run began with, if not with chance.
     """
 
     epoch: int = 0
@@ -40,6 +41,7 @@ class Progress:
     sums: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     history: tuple[Mapping[str, float], ...] = ()
+    start: str = ""
 
     @property
     def means(self) -> dict[str, float]:
@@ -112,14 +114,7 @@ def load(
         InputError: when it is no checkpoint of a run.
         UsageError: when recipe or data are not those it was written with; says what differs.
     """
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})["tertulia"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a mapping
-    except Exception as error:  # safetensors raises its own class, of which older releases know nothing
-        raise InputError(f"{path}: no checkpoint of a run: {error}") from error
+    about, tensors = _read(path)
     if changed := _differences(about["identity"], json.loads(json.dumps(identity))):
         raise UsageError(f"{path.parent} was begun with another recipe or other data: {'; '.join(changed)}")
     model.load_state_dict(_part(tensors, _MODEL))
@@ -131,6 +126,42 @@ def load(
     _set_random_state(_part(tensors, _RANDOM))
     progress = about["progress"]
     return Progress(**{**progress, "history": tuple(progress["history"])})
+
+
+def begin_with(path: Path, model: nn.Module) -> tuple[str, list[str]]:
+    """Copy what a model shares with that of another run, by name and shape.
+
+    Args:
+        path: the checkpoint of that run.
+        model: changes in place.
+
+    Returns:
+        What it begins with, and the names of its parameters and buffers that stay as they were.
+
+    Raises:
+        InputError: when it is no checkpoint of a run.
+        UsageError: when nothing fits.
+    """
+    own = model.state_dict()
+    about, tensors = _read(path)
+    other = _part(tensors, _MODEL)
+    fits = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
+    if not fits:
+        raise UsageError(f"{path}: nothing in it fits the network of this recipe")
+    model.load_state_dict(fits, strict=False)
+    called = f"`{about['identity']['recipe']['name']}` after {about['progress']['epoch']} epochs"
+    return called, [name for name in own if name not in fits]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {})["tertulia"])
+            return about, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a mapping
+    except Exception as error:  # safetensors raises its own class, of which older releases know nothing
+        raise InputError(f"{path}: no checkpoint of a run: {error}") from error
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -81,6 +81,7 @@ def write_card(
         **about,
         "recipe": f"`{recipe.name}.toml`, seed {recipe.seed}",
         "training": f"{progress.epoch} epochs, {progress.seconds / 60:.1f} min on {_machine(device)}",
+        **({"begun with": progress.start} if progress.start else {}),
         "made by": f"tertulia {__version__}",
     }
     lines = [f"# {recipe.name}", "", recipe.summary, "", "| | |", "|---|---|"]

@@ -37,6 +37,7 @@ def train(
     *,
     device: str = "cpu",
     resume: bool = False,
+    start: Path | None = None,
     tensorboard: bool = False,
     report: Report,
 ) -> None:
@@ -51,6 +52,7 @@ def train(
         folder: where everything goes; created when missing.
         device: `cpu` or `cuda`.
         resume: go on from the checkpoint in the folder.
+        start: checkpoint of another run, whose parameters this one begins with as far as they fit.
         tensorboard: write event files as well (extra `tensorboard`).
         report: told what happens, a line at a time.
 
@@ -60,6 +62,8 @@ def train(
         OutputError: when something cannot be written; the last checkpoint is kept.
         KeyboardInterrupt: when the run was interrupted, after saving.
     """
+    if resume and start is not None:
+        raise UsageError("a run that goes on begins with nothing: --start or --resume, not both")
     _prepare(folder, device, resume)
     path, loop, rate_in = folder / CHECKPOINT, recipe.make_loop(), recipe.make_schedule()
     with Records(folder, tensorboard) as records, _random(recipe.seed), _interruptible() as interrupted:
@@ -70,7 +74,8 @@ def train(
             progress = checkpoint.load(path, model, optimizer, identity)
             report(f"goes on in epoch {progress.epoch + 1} after {progress.step} steps of it")
         else:
-            progress = Progress(history=({"epoch": 0, **_measure(task, model)},))
+            begun_with = "" if start is None else _begin_with(start, model, report)
+            progress = Progress(history=({"epoch": 0, **_measure(task, model)},), start=begun_with)
             checkpoint.save(path, model, optimizer, progress, identity)
             records.epoch(progress, lr=0.0, seconds=0.0)
         while progress.epoch < loop.epochs:
@@ -92,6 +97,13 @@ def train(
             report(_line(figures, loop.epochs))
         about = task.finish(model.eval(), folder, recipe.name)
         write_card(folder, recipe, progress, about, device)
+
+
+def _begin_with(start: Path, model: Model, report: Report) -> str:
+    """Take over parameters; returns what they are."""
+    named, new = checkpoint.begin_with(start, model)
+    report(f"begins with {named}; new: {', '.join(new) or 'nothing'}")
+    return named
 
 
 def _step(model: Model, optimizer: torch.optim.Optimizer, batch: Batch, loop: Loop) -> dict[str, float]:
