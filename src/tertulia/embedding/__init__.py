@@ -3,6 +3,7 @@
 from tertulia.embedding.adapters import ResNet34, XVector, published
 from tertulia.embedding.campplus import CAMPPlus, CAMPPlusWindow
 from tertulia.embedding.ecapa import ECAPA
+from tertulia.embedding.resnet50 import ResNet50
 from tertulia.embedding.siamese import Siamese
 from tertulia.embedding.voices import Embedder, Voices, unit
 from tertulia.embedding.window import PerWindow
@@ -14,6 +15,7 @@ EMBEDDERS: dict[str, type] = {
     "campplus-window": CAMPPlusWindow,
     "ecapa": ECAPA,
     "resnet34": ResNet34,
+    "resnet50": ResNet50,
     "siamese": Siamese,
     "xvector": XVector,
 }
