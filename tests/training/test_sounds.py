@@ -159,6 +159,78 @@ def test_speech_alone_can_be_the_target(recipe, tmp_path):
     assert "logits (batch, frames, 2)" in about["output"]
 
 
+def speech_recipe(recipe, folder, **data):
+    """Recipe for speech alone, with a recording: two seconds of a buzz in eight of faint noise."""
+    (folder / "talk").mkdir(exist_ok=True)
+    time, rng = np.arange(8 * RATE) / RATE, np.random.default_rng(2)
+    sound = 0.002 * rng.standard_normal(8 * RATE) + np.where(
+        (time >= 3) & (time < 5), 0.1 * np.sign(np.sin(2 * np.pi * 120 * time)), 0.0
+    )
+    write_wav(folder / "talk/one.wav", Waveform(sound[None].astype(np.float32), RATE))
+    (folder / "talk/one.rttm").write_text("SPEAKER one 1 3.000 2.000 <NA> <NA> ana <NA> <NA>\n")
+    network = {"name": "crdnn", "bands": 40, "channels": 4, "hidden": 8, "layers": 1, "dense": 8}
+    data = {**recipe.data, "recordings": str(folder / "talk"), "recorded": 1.0, **data}
+    return replace(recipe, data=data, network=network, loss={"targets": "speech"})
+
+
+def test_windows_of_recordings_can_be_examples(recipe, folder, tmp_path):
+    task = make_task(speech_recipe(recipe, folder, recorded_gain=[-20.0, -20.0]), tmp_path, print)
+    assert task.identity.keys() > {"recordings"}
+    shares = []
+    for number in range(10):
+        example = task.example(number, np.random.default_rng(number))
+        loud = example["waveforms"][120:-120].reshape(-1, 160).std(axis=1) > 0.005  # the buzz, 20 dB softer
+        assert np.array_equal(loud, example["labels"] == 1)
+        shares.append(loud.mean())
+    assert len(set(shares)) > 1  # windows from here and there
+    assert "recordings 0.00 h" in task.finish(task.model().eval(), tmp_path, "crdnn")["data"]
+
+
+def test_a_share_of_the_examples_is_windows(recipe, folder, tmp_path):
+    task = make_task(speech_recipe(recipe, folder, recorded=0.5), tmp_path, print)
+    task._recorded = lambda _: (np.zeros(4 * RATE, np.float32), np.zeros(400, np.int64))
+    drawn = [task.example(0, np.random.default_rng(number))["waveforms"] for number in range(40)]
+    assert 8 < sum(not samples.any() for samples in drawn) < 32
+
+
+def test_what_is_not_scored_does_not_count(recipe, folder, tmp_path):
+    recipe = speech_recipe(recipe, folder)
+    uem = folder / "talk/all.uem"
+    uem.write_text("one 1 2.000 8.000\n")
+    try:
+        task = make_task(recipe, tmp_path, print)
+    finally:
+        uem.unlink()
+    example = task.example(0, np.random.default_rng(3))
+    assert set(example["labels"].tolist()) == {-1, 0, 1}
+    model = task.model().eval()
+    scored = example["labels"] >= 0
+    with torch.no_grad():
+        samples = torch.from_numpy(example["waveforms"])[None]
+        chances = torch.log_softmax(model.logits(samples), dim=2)[0].numpy()
+        batch = {"waveforms": samples, "labels": torch.from_numpy(example["labels"])[None]}
+        loss = model(batch)["loss"].item()
+    by_hand = -chances[np.flatnonzero(scored), example["labels"][scored]].mean()
+    assert loss == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_recordings_that_cannot_be_used_are_named(recipe, folder, tmp_path):
+    spoken = speech_recipe(recipe, folder)
+    without = {key: value for key, value in spoken.data.items() if key != "recordings"}
+    for changed, error, message in [
+        (replace(spoken, loss={"targets": "scenes"}), UsageError, "tell where speech is"),
+        (replace(spoken, data={**spoken.data, "recorded": 1.5}), UsageError, r"recorded is a share"),
+        (replace(spoken, data={**spoken.data, "recorded_gain": [2.0, 1.0]}), UsageError, "recorded_gain"),
+        (replace(spoken, data=without), UsageError, r"recordings is not set"),
+        (replace(spoken, data={**spoken.data, "recorded": 0.0}), UsageError, "recorded is 0"),
+    ]:
+        with pytest.raises(error, match=message):
+            make_task(changed, tmp_path, print)
+    (folder / "talk/one.rttm").write_text("SPEAKER one 1 3.000 2.000 <NA> <NA> ben <NA> <NA>\n")
+    with pytest.raises(InputError, match=r"1 speakers of the test are heard in .*: ben"):
+        make_task(spoken, tmp_path, print)
+
+
 @pytest.mark.parametrize("network", [SceneNet(40, 5, 8, (1, 2), (2, 4, 4)), CRDNN(40, 2, 4, 8, 1, 8)])
 def test_a_class_for_every_frame(network):
     network.eval()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tertulia.config import from_table, part
-from tertulia.corpora import open_corpus
-from tertulia.errors import InputError, UsageError
+from tertulia.errors import UsageError
 from tertulia.evaluation import DiarizationError, diarization_error
 from tertulia.frames import Grid
 from tertulia.inference import weights
@@ -24,12 +23,12 @@ from tertulia.networks.pyannet import PyanNet
 from tertulia.networks.reload import pyannet
 from tertulia.segmentation.powerset import powerset
 from tertulia.simulation.sounds import audio_files
-from tertulia.timeline import Diarization, Timeline
 from tertulia.training.augment import Augmentation, Augmenter
 from tertulia.training.export import export
 from tertulia.training.losses import NOT_SCORED, PermutedPowerset
-from tertulia.training.pack import Pack, pack
+from tertulia.training.pack import pack
 from tertulia.training.recipe import Recipe
+from tertulia.training.recordings import Recordings
 from tertulia.training.task import Model
 from tertulia.training.windows import activity, class_labels, window_errors
 
@@ -141,8 +140,8 @@ class SegmentationTask:
         augmentation = from_table(Augmentation, recipe.augmentation, f"{name}.augmentation")
         if recipe.loss:
             raise UsageError(f"{name}.loss has nothing to choose; got {', '.join(recipe.loss)}")
-        self.train = _Recordings.read(self.data.recordings, f"{name}.data.recordings", cache, report)
-        self.dev = _Recordings.read(self.data.dev, f"{name}.data.dev", cache, report)
+        self.train = Recordings.read(self.data.recordings, f"{name}.data.recordings", cache, report)
+        self.dev = Recordings.read(self.data.dev, f"{name}.data.dev", cache, report)
         if shared := self.train.names & self.dev.names:
             raise UsageError(
                 f"{len(shared)} recordings are in both data.recordings and data.dev: {min(shared)} …"
@@ -177,7 +176,7 @@ class SegmentationTask:
         samples, labels = self._window(self.train, number, start)
         return {"waveforms": self._augment(samples, rng)[None], "labels": labels}
 
-    def _window(self, recordings: _Recordings, number: int, start: int) -> tuple[Array, NDArray[np.int64]]:
+    def _window(self, recordings: Recordings, number: int, start: int) -> tuple[Array, NDArray[np.int64]]:
         """Samples (size,) and classes (frames,) from sample `start` on; beyond the end there is silence."""
         samples = recordings.pack.read(number, start, self._size)
         samples = np.pad(samples, (0, self._size - len(samples)))
@@ -244,12 +243,11 @@ class SegmentationTask:
         worst = export(network, path, examples, axes)
         before = self._diarized(str(weights(self.network.start)))
         after = self._diarized(str(path))
-        hours = sum(self.train.pack.length(i) for i in self.train.usable) / _RATE / 3600
         return {
             "files": f"`{path.name}` ({path.stat().st_size} bytes)",
             "network": f"PyanNet, {sum(p.numel() for p in network.parameters())} parameters",
             "begun with": self.network.start + (f", of which {keep:.0%} were kept" if keep else ""),
-            "data": f"{len(self.train.usable)} recordings, {hours:.1f} h",
+            "data": f"{len(self.train.usable)} recordings, {self.train.hours:.1f} h",
             "largest difference from torch": f"{worst:.1e}",
             f"`{self.evaluation.system}` on {len(self.dev.usable)} held-out recordings, before": _said(
                 before
@@ -274,38 +272,6 @@ def _said(error: DiarizationError) -> str:
         f"{name} {value:.2%}"
         for name, value in zip(("false alarm", "missed", "confusion"), parts, strict=True)
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Recordings:
-    """A corpus with its sound at hand."""
-
-    names: frozenset[str]
-    pack: Pack
-    references: Sequence[Diarization]
-    regions: Sequence[Timeline | None]
-
-    @classmethod
-    def read(cls, source: str | None, key: str, cache: Path, report: Callable[[str], None]) -> _Recordings:
-        """Read all recordings of a corpus that have sound and reference."""
-        if source is None:
-            raise UsageError(f"{key} is not set: --data {key.rpartition('.')[2]}=PATH")
-        corpus = open_corpus(source)
-        items = [item for item in corpus.items() if item.audio is not None and item.reference is not None]
-        if not items:
-            raise InputError(f"{source} holds no recording with a reference")
-        pieces = [(item.audio, 0.0, None) for item in items if item.audio is not None]
-        return cls(
-            names=frozenset(str(path.resolve()) for path, _, _ in pieces),
-            pack=pack(pieces, cache, report=report),
-            references=[corpus.load_reference(item) for item in items],
-            regions=[corpus.load_uem(item) for item in items],
-        )
-
-    @property
-    def usable(self) -> list[int]:
-        """Numbers of the recordings that could be decoded."""
-        return [i for i in range(len(self.pack)) if i not in self.pack.bad]
 
 
 class SegmentationModel(Model):

@@ -1,14 +1,14 @@
 """Task `sounds`: what is heard every 10 ms, learnt from mixtures of speech, music and noise made on the way.
 
 Every example is drawn anew: a strip of scenes, its utterances, tracks and clips, their levels, a room. What
-is mixed is known, so the labels are exact.
+is mixed is known, so the labels are exact. Where speech alone is told from the rest, some examples can be
+windows of recordings with references instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatch
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -26,14 +26,16 @@ from tertulia.networks.crdnn import CRDNN
 from tertulia.networks.frontend import LogMel
 from tertulia.networks.scenes import SceneNet
 from tertulia.segmentation.scenes import CLASSES, SPOKEN
-from tertulia.simulation.sounds import audio_files
 from tertulia.training.augment import Augmentation, Augmenter
 from tertulia.training.export import export
+from tertulia.training.ingredients import Data, files_of, speech_of_sides
+from tertulia.training.losses import NOT_SCORED
 from tertulia.training.pack import Pack, pack
 from tertulia.training.recipe import Recipe
+from tertulia.training.recordings import Recordings, SpeechWindows
 from tertulia.training.scenery import Levels, Material, Scenery, Tunes
 from tertulia.training.task import Model
-from tertulia.training.utterances import read_names, read_utterances
+from tertulia.training.utterances import read_names
 
 __all__ = ["SoundTask"]
 
@@ -43,42 +45,6 @@ _RATE = 16_000
 _FRAME = 160  # samples
 _AROUND = 120  # samples by which a window of 25 ms reaches beyond its frame of 10 ms
 _TEST = 1 << 32  # numbers of test examples begin here: no training example has such a number
-
-
-@dataclass(frozen=True)
-class Data:
-    """What is mixed.
-
-    Args:
-        speech: a manifest or folder, see `read_utterances`.
-        test: names of speakers who are heard in the test alone: RTTM, a folder of it, or a list.
-        music: folder of tracks.
-        noise: folder of clips.
-        music_test, noise_test: patterns of the names of files that are heard in the test alone.
-        music_left_out: patterns of the names of tracks that are not used at all.
-        leave_out: column of the manifest → values whose rows are not used.
-        tunes: pieces of made-up music of `window` seconds beside the tracks.
-        window: seconds of an example.
-        examples: in an epoch.
-        tests: examples in the test, the same for every run.
-    """
-
-    window: float
-    examples: int
-    tests: int
-    speech: str | None = None
-    test: str | None = None
-    music: str | None = None
-    noise: str | None = None
-    music_test: tuple[str, ...] = ()
-    noise_test: tuple[str, ...] = ()
-    music_left_out: tuple[str, ...] = ()
-    leave_out: dict[str, Any] = field(default_factory=dict)
-    tunes: int = 0
-
-    def __post_init__(self) -> None:
-        if not (self.window >= 1 and self.examples >= 1 and self.tests >= 1 and self.tunes >= 0):
-            raise UsageError("data needs window from 1 s, examples and tests from 1 and tunes from 0")
 
 
 @dataclass(frozen=True)
@@ -147,16 +113,33 @@ class SoundTask:
                 raise UsageError(f"{name}.data.{key} is not set: --data {key}=PATH")
         self._frames = round(self.data.window * _RATE) // _FRAME
         self._frames -= self._frames % 2
-        speech = _speech(self.data)
-        music, noise = (_files(self.data, kind) for kind in ("music", "noise"))
+        speech = speech_of_sides(self.data)
+        music, noise = (files_of(self.data, kind) for kind in ("music", "noise"))
         packs = {
             (kind, side): pack([(path, 0.0, None) for path in files], cache, report=report)
             for kind, sides in (("speech", speech), ("music", music), ("noise", noise))
             for side, files in sides.items()
         }
         self.packs = packs
+        self._recorded = self._windows(recipe, augmentation, cache, report) if self.data.recorded else None
         self._train = self._scenery(packs, "train", recipe.seed)
         self._test = self._scenery(packs, "test", recipe.seed)
+
+    def _windows(
+        self, recipe: Recipe, augmentation: Augmentation, cache: Path, report: Callable[[str], None]
+    ) -> SpeechWindows:
+        """Windows of recordings, through the codecs of the recipe: rooms and noise are in them already."""
+        key = f"{recipe.name}.data.recordings"
+        if self.loss.targets != "speech":
+            raise UsageError(f"{key} tell where speech is, and loss.targets asks for {self.loss.targets!r}")
+        recordings = Recordings.read(self.data.recordings, key, cache, report)
+        kept = set(read_names(str(self.data.test)))
+        heard = {name for r in recordings.references for name in r.speakers if name in kept}
+        if heard:
+            raise InputError(f"{len(heard)} speakers of the test are heard in {key}: {min(heard)} …")
+        changed = replace(augmentation, rooms=0.0, noise=0.0, babble=0.0, gain=self.data.recorded_gain)
+        augment = Augmenter(changed, None, None, _RATE, recipe.seed)
+        return SpeechWindows(recordings, augment, self._frames)
 
     def _scenery(self, packs: Mapping[tuple[str, str], Pack], side: str, seed: int) -> Scenery:
         speech, music, noise = (packs[kind, side] for kind in ("speech", "music", "noise"))
@@ -167,16 +150,23 @@ class SoundTask:
     @property
     def identity(self) -> dict[str, Any]:
         """Files in a few digits."""
-        return {f"{kind} {side}": packed.path.stem for (kind, side), packed in self.packs.items()}
+        found = {f"{kind} {side}": packed.path.stem for (kind, side), packed in self.packs.items()}
+        return (
+            found if self._recorded is None else found | {"recordings": self._recorded.recordings.pack.digest}
+        )
 
     def order(self, rng: Generator) -> NDArray[np.intp]:
         """Numbers that only tell examples apart: each is drawn."""
         return rng.permutation(self.data.examples)
 
     def example(self, number: int, rng: Generator) -> dict[str, NDArray[Any]]:  # noqa: ARG002
-        """A mixture: `waveforms` (samples,), padded by what windows reach over, and `labels` (frames,)."""
-        samples, labels = self._train(rng)
-        return {"waveforms": np.pad(samples, _AROUND), "labels": self._targets(labels)}
+        """A mixture or window: `waveforms` (samples,), padded by what frames reach over; `labels`."""
+        if self._recorded is not None and rng.random() < self.data.recorded:
+            samples, labels = self._recorded(rng)
+        else:
+            samples, classes = self._train(rng)
+            labels = self._targets(classes)
+        return {"waveforms": np.pad(samples, _AROUND), "labels": labels}
 
     def _targets(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         if self.loss.targets == "scenes":
@@ -232,13 +222,15 @@ class SoundTask:
         examples = [{"features": 4 * torch.randn(*shape, bands)} for shape in shapes]
         free = {0: "batch", 1: "frames"}
         worst = export(model.network, path, examples, {"features": free, "output": free})
-        hours = {key: packed.bounds[-1, 1] / _RATE / 3600 for key, packed in self.packs.items()}
+        hours = {f"{kind} ({side})": p.bounds[-1, 1] / _RATE / 3600 for (kind, side), p in self.packs.items()}
+        if self._recorded is not None:
+            hours["recordings"] = self._recorded.recordings.hours
         return {
             "files": f"`{path.name}` ({path.stat().st_size} bytes)",
             "network": f"{sum(p.numel() for p in model.network.parameters())} parameters",
             "input": f"`features` (batch, frames, {bands}): Kaldi log-mel energies, one frame every 10 ms",
             "output": f"logits (batch, frames, {len(self.classes)}): {', '.join(self.classes)}",
-            "data": ", ".join(f"{kind} ({side}) {h:.2f} h" for (kind, side), h in hours.items()),
+            "data": ", ".join(f"{name} {h:.2f} h" for name, h in hours.items()),
             "largest difference from torch": f"{worst:.1e}",
             "frames of the test that are right": f"{table.trace() / table.sum():.2%}",
             "confusion (rows: true)": "; ".join(
@@ -272,44 +264,6 @@ class SoundModel(Model):
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the cross-entropy."""
         logits = self.logits(batch["waveforms"]).float()
-        return {"loss": F.cross_entropy(logits.flatten(0, 1), batch["labels"].flatten())}
-
-
-def _speech(data: Data) -> dict[str, list[Path]]:
-    """Utterances of the speakers of either side."""
-    left_out = {column: {str(v) for v in values} for column, values in data.leave_out.items()}
-    used = [
-        u
-        for u in read_utterances(str(data.speech))
-        if not any(u.about.get(column, "") in values for column, values in left_out.items())
-    ]
-    kept = set(read_names(str(data.test)))
-    sides = {
-        "train": [u.path for u in used if u.speaker not in kept],
-        "test": [u.path for u in used if u.speaker in kept],
-    }
-    return _both(sides, "speech")
-
-
-def _files(data: Data, kind: Literal["music", "noise"]) -> dict[str, list[Path]]:
-    """Files of either side."""
-    files: Sequence[Path] = audio_files(Path(getattr(data, kind)))
-    if kind == "music":
-        files = [path for path in files if not _fits(path, data.music_left_out)]
-    patterns = data.music_test if kind == "music" else data.noise_test
-    sides = {
-        "train": [path for path in files if not _fits(path, patterns)],
-        "test": [path for path in files if _fits(path, patterns)],
-    }
-    return _both(sides, kind)
-
-
-def _fits(path: Path, patterns: Sequence[str]) -> bool:
-    return any(fnmatch(path.name, pattern) for pattern in patterns)
-
-
-def _both(sides: dict[str, list[Path]], kind: str) -> dict[str, list[Path]]:
-    for side, files in sides.items():
-        if not files:
-            raise InputError(f"there is no {kind} to {side} on")
-    return sides
+        return {
+            "loss": F.cross_entropy(logits.flatten(0, 1), batch["labels"].flatten(), ignore_index=NOT_SCORED)
+        }
