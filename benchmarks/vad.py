@@ -1,6 +1,7 @@
 """Measure speech activity detection, also with babble and music under the recordings.
 
     python benchmarks/vad.py DATA [--methods silero,powerset,energy] [--snr 10,0] [--subsets real,simulated]
+        [--weights FILE.onnx] [--gain 0]
 
 DATA holds `diarization/<subset>/` with audio and RTTM side by side, `speakers/speakers.tsv` (babble: eight
 people who are in none of the references) and `music/`. Prints a table in Markdown: detection error (false
@@ -22,6 +23,7 @@ from _backgrounds import RATE, babble, mixed, music, speakers
 from tertulia.audio import Waveform, read
 from tertulia.detection import default_boundaries, load_detector
 from tertulia.evaluation import DetectionError, detection_error
+from tertulia.simulation.sounds import decibels
 
 HEADINGS = ["subset", "background", "method", "detection error %", "false alarm", "missed", "precision %"]
 HEADINGS += ["recall %", "F1 %", "× real time"]
@@ -54,16 +56,20 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--methods", default="silero,powerset,crdnn,energy")
     parser.add_argument("--subsets", default="real,simulated")
-    parser.add_argument("--snr", default="10,0")
+    parser.add_argument("--snr", default="10,0", help="of what is mixed in, dB; nothing for clean alone")
+    parser.add_argument("--weights", help="instead of the bundled ones, for all methods named")
+    parser.add_argument("--gain", type=float, default=0.0, help="change of the level of everything, dB")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--energy", action="store_true")
     options = parser.parse_args()
-    ratios = [float(value) for value in options.snr.split(",")]
+    ratios = [float(value) for value in options.snr.split(",") if value]
+    own = {"weights": options.weights} if options.weights else {}
     detectors = {
         method: load_detector(
             method,
             boundaries=dataclasses.replace(default_boundaries(method), energy=options.energy),
             threads=options.threads,
+            **own,
         )
         for method in options.methods.split(",")
     }
@@ -93,6 +99,7 @@ def main() -> None:
                         else music(tracks, len(clean), rng)
                     )
                     samples = mixed(clean, reference.speech, make, snr)
+                samples = np.clip(samples * np.float32(decibels(options.gain)), -1, 1)
                 how = kind if kind == "none" else f"{kind}, {snr:g} dB"
                 for method, detector in detectors.items():
                     begun = time.perf_counter()
