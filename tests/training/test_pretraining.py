@@ -24,7 +24,7 @@ CHANGES = {
     "task": "wav2vec",
     "data": {"crop": 0.6, "dev_speakers": 2, "start": 0.1, "span": 3},
     "network": dict.fromkeys(ECAPA)
-    | {"narrow": 4, "wide": 8, "dim": 16, "layers": 1, "heads": 2, "hidden": 16},
+    | {"bands": 4, "wide": 8, "dim": 16, "layers": 1, "heads": 2, "hidden": 16},
     "loss": {"softmax": None, "entries": 8},
 }
 
@@ -93,7 +93,7 @@ def test_a_run_leaves_an_encoder(written: Written, speech: Path, tmp_path: Path)
     assert {"loss_contrastive", "loss_diversity", "accuracy_dev", "perplexity_dev"} <= set(lines[-1])
     assert all(0 <= line["accuracy_dev"] <= 1 for line in lines)
     encoder = load_encoder(folder / "small.safetensors")
-    assert encoder(torch.randn(1, 9600)).shape == (1, 29, 16)
+    assert encoder(torch.randn(1, 9600)).shape == (1, 28, 16)
     assert "masked frames told, dev" in (folder / "small.md").read_text()
 
 

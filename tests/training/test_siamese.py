@@ -25,7 +25,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "sincnet": {"filters": 12, "width": 51, "stride": 40},
     "wav2vec": {},
 }
-WIDTHS = EncoderWidths(narrow=4, wide=8, dim=16, layers=1, heads=2, hidden=16)
+WIDTHS = EncoderWidths(bands=4, wide=8, dim=16, layers=1, heads=2, hidden=16)
 
 
 def changes(front: str, **data: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["SincBands", "SincFilters"]
+__all__ = ["SincBands", "SincFilters", "hertz", "mel"]
 
 _TINY = 1e-4  # magnitude of a band below which its logarithm says nothing: −80 dB of full scale
 
@@ -46,7 +46,7 @@ class SincFilters(nn.Module):
         if width % 2 == 0:
             raise ValueError(f"a filter has an odd number of samples; got {width}")
         self.stride, self.lowest, self.narrowest, self.rate = stride, lowest, narrowest, rate
-        edges = _hertz(torch.linspace(_mel(lowest), _mel(rate / 2 - narrowest), filters + 1))
+        edges = hertz(torch.linspace(mel(lowest), mel(rate / 2 - narrowest), filters + 1))
         # In kilohertz: steps of an optimiser fit the scale of other parameters.
         self.low = nn.Parameter((edges[:-1] - lowest) / 1000)
         self.band = nn.Parameter((edges[1:] - edges[:-1]) / 1000)
@@ -110,9 +110,11 @@ def _lowpass(cutoff: Tensor, times: Tensor) -> Tensor:
     return torch.where(middle, 2 * cutoff[:, None], rest)
 
 
-def _mel(hertz: float) -> float:
-    return 2595 * math.log10(1 + hertz / 700)
+def mel(frequency: float) -> float:
+    """Mels of a frequency in Hz."""
+    return 2595 * math.log10(1 + frequency / 700)
 
 
-def _hertz(mel: Tensor) -> Tensor:
-    return 700 * (10 ** (mel / 2595) - 1)
+def hertz(mels: Tensor) -> Tensor:
+    """Frequencies in Hz of mels, of any shape."""
+    return 700 * (10 ** (mels / 2595) - 1)

@@ -17,7 +17,7 @@ __all__ = ["EncoderWidths", "load_encoder", "save_encoder"]
 class EncoderWidths:
     """Widths of a `Wav2Vec`."""
 
-    narrow: int
+    bands: int
     wide: int
     dim: int
     layers: int
