@@ -21,7 +21,7 @@ def found(request, recording):
 
 
 def test_speech_is_found(found, reference):
-    limit = {"powerset": 0.06, "silero": 0.1, "crdnn": 0.36, "scenes": 0.07, "energy": 0.35}[
+    limit = {"powerset": 0.06, "silero": 0.1, "crdnn": 0.06, "scenes": 0.07, "energy": 0.35}[
         found.provenance.system.removeprefix("vad: ")
     ]
     assert detection_error(reference, found.to_diarization()).error_rate < limit
