@@ -10,7 +10,7 @@ from tertulia.embedding.siamese import CELL, Siamese, summed
 from tertulia.embedding.voices import unit
 from tertulia.errors import ModelMissingError
 
-BRANCHES = ["siamese-mfcc", "siamese-sincnet"]
+BRANCHES = ["siamese-mfcc", "siamese-sincnet", "siamese-wav2vec"]
 
 
 @pytest.fixture(scope="module", params=BRANCHES)
