@@ -2,23 +2,34 @@
 
 The features are those of librosa with its defaults at 22.05 kHz (B. McFee et al., "librosa: Audio and music
 signal analysis in Python", SciPy 2015), computed here: 40 MFCC, zero-crossing rate, RMS and spectral
-roll-off. `recipes/one-or-two.toml` trains the network.
+roll-off, pooled over the time of a clip. `recipes/one-or-two.toml` trains the network.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tertulia.errors import UsageError, unknown
 from tertulia.frontend.repet import foreground
 from tertulia.inference import Network
 from tertulia.inference import weights as weights_path
 
-__all__ = ["CEPSTRA", "FEATURES", "RATE", "OneOrTwo", "clip_features", "fixed_length", "low_level"]
+__all__ = [
+    "CEPSTRA",
+    "FEATURES",
+    "POOLINGS",
+    "RATE",
+    "OneOrTwo",
+    "check_pooling",
+    "clip_table",
+    "fixed_length",
+    "low_level",
+]
 
 Array = NDArray[np.float32]
 
@@ -29,6 +40,7 @@ FEATURES = CEPSTRA + 3
 _SIZE, _HOP, _BANDS = 2048, 512, 128
 _ROLL_OFF = 0.85  # of the magnitude lies below
 _RANGE = 80.0  # dB under the loudest band of a clip
+_BLOCKS = tuple(round(seconds * RATE / _HOP) for seconds in (0.5, 1.0))  # frames: 22 and 43
 _APART, _MARGIN, _POWER = 0.5, 10.0, 2.0  # of the vocal separation
 
 
@@ -61,18 +73,56 @@ def low_level(samples: Array) -> Array:
     return np.asarray(table, dtype=np.float32)
 
 
-def clip_features(samples: Array, *, vocals: bool, pooling: Literal["mean", "frames"]) -> Array:
-    """Features of a clip, samples (n,) at `RATE` → (43,) or (43 · frames,).
+def clip_table(samples: Array, *, vocals: bool) -> Array:
+    """Features of a clip, samples (n,) at `RATE` → (frames, 43).
 
     Args:
         samples: a clip of a fixed length.
         vocals: take repeating accompaniment away first, see `tertulia.frontend.repet`.
-        pooling: the mean over time, or all frames, one feature after the other.
     """
     if vocals:
         samples = foreground(samples, int(np.ceil(_APART * RATE / _HOP)), _MARGIN, _POWER)
-    table = low_level(samples)
-    return np.asarray(table.mean(axis=0) if pooling == "mean" else table.T.ravel(), dtype=np.float32)
+    return low_level(samples)
+
+
+def _mean(tables: Array) -> Array:
+    """Mean over time of tables (clips, frames, 43), (clips, 43)."""
+    return np.asarray(tables.mean(axis=1), dtype=np.float32)
+
+
+def _statistics(tables: Array) -> Array:
+    """What changes within a clip, of tables (clips, frames, 43), (clips, 172).
+
+    The mean and the standard deviation over frames, then the standard deviations of the means of blocks of
+    0.5 s and of 1 s. Phonemes pass sooner than that and mostly average out in a block; another voice stays.
+    """
+    found = [tables.mean(axis=1), tables.std(axis=1)]
+    for size in _BLOCKS:
+        count = tables.shape[1] // size  # what is left of the last frames is no block
+        blocks = tables[:, : count * size].reshape(len(tables), count, size, -1)
+        found.append(blocks.mean(axis=2).std(axis=1))
+    return np.concatenate(found, axis=1, dtype=np.float32)
+
+
+def _frames(tables: Array) -> Array:
+    """All frames of tables (clips, frames, 43), one feature after the other, (clips, 43 · frames)."""
+    return np.asarray(tables.transpose(0, 2, 1).reshape(len(tables), -1), dtype=np.float32)
+
+
+POOLINGS: dict[str, Callable[[Array], Array]] = {
+    "mean": _mean,
+    "statistics": _statistics,
+    "frames": _frames,
+}
+
+
+def check_pooling(pooling: str, seconds: float) -> None:
+    """Refuse a pooling that does not exist, and statistics of clips too short for two long blocks."""
+    if pooling not in POOLINGS:
+        raise unknown("pooling", pooling, POOLINGS)
+    frames = 1 + round(seconds * RATE) // _HOP
+    if pooling == "statistics" and frames < 2 * max(_BLOCKS):
+        raise UsageError(f"pooling 'statistics' needs clips of 2 s or more; got {seconds:g} s")
 
 
 @cache
@@ -107,17 +157,18 @@ class OneOrTwo:
         weights: bundled weights or the path of an ONNX file that the task `one-or-two` wrote.
         seconds: length of the clips that it was trained on; others are cut or padded.
         vocals: whether it was trained on separated vocals.
-        pooling: of the features it was trained on.
+        pooling: of the features it was trained on, one of `POOLINGS`.
         threads: 0 takes one a core.
     """
 
     weights: str = "one-or-two"
     seconds: float = 5.0
     vocals: bool = False
-    pooling: Literal["mean", "frames"] = "mean"
+    pooling: str = "statistics"
     threads: int = 0
 
     def __post_init__(self) -> None:
+        check_pooling(self.pooling, self.seconds)
         weights_path(self.weights)
 
     @cached_property
@@ -128,5 +179,5 @@ class OneOrTwo:
     def __call__(self, samples: Array) -> float:
         """Probability of two speakers in samples (n,) at `RATE`."""
         clip = fixed_length(samples, self.seconds)
-        features = clip_features(clip, vocals=self.vocals, pooling=self.pooling)
-        return float(self.network(features=features[None])[0, 0])
+        features = POOLINGS[self.pooling](clip_table(clip, vocals=self.vocals)[None])  # (1, numbers)
+        return float(self.network(features=features)[0, 0])

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tertulia.config import from_table
-from tertulia.detection.crowd import FEATURES, RATE, clip_features, fixed_length
+from tertulia.detection.crowd import FEATURES, POOLINGS, RATE, check_pooling, clip_table, fixed_length
 from tertulia.errors import InputError, UsageError
 from tertulia.simulation.sounds import audio_files
 from tertulia.training.augment import Augmentation, Augmenter, fitted
@@ -49,7 +49,8 @@ class Data(SpeechData):
         together: longest time that the second person speaks before the first has ended, in seconds.
         within: column of the manifest whose value the people of a clip share.
         vocals: separate vocals first.
-        pooling: mean of the features over time, or all frames.
+        pooling: of the features over time: `mean`; `statistics`, which are the means, the standard deviations
+            and those of the means of blocks of 0.5 s and 1 s; or `frames`, all of them.
     """
 
     clips: int = 0
@@ -58,12 +59,13 @@ class Data(SpeechData):
     together: float = 1.0
     within: str | None = None
     vocals: bool = False
-    pooling: Literal["mean", "frames"] = "mean"
+    pooling: str = "statistics"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (self.clips >= 8 and 0 < self.test_share < 1 and 0 <= self.together < self.crop / 2):
             raise UsageError("data needs clips from 8, test_share in (0, 1), together under half a crop")
+        check_pooling(self.pooling, self.crop)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Dense(nn.Module):
     """Standard scores of the features, dense layers with ReLU, one logistic output.
 
     Args:
-        mean, scale: of the features, (features,).
+        mean, scale: of the pooled features, (features,).
         hidden: widths.
     """
 
@@ -127,7 +129,7 @@ class CrowdTask:
 
     Args:
         recipe: its tables are those of `Data`, `Widths` and `Augmentation`.
-        cache: folder for decoded sound and for the features of clips.
+        cache: folder for decoded sound and for the features of clips, frame by frame.
         report: told what is left out.
     """
 
@@ -147,10 +149,14 @@ class CrowdTask:
         self._augment = Augmenter(
             augmentation, noises, self.speech.training_part(), self._rate, self.data.draw
         )
-        self._made = f"{self.identity} {self.data} {augmentation}"
+        # Poolings and shares for the test of a draw are of the same clips.
+        drawn = replace(self.data, pooling="frames", test_share=Data.test_share)
+        self._made = f"{self.identity} {drawn} {augmentation}"
         self.features = {
-            split: self._clips(split, cache) for split in ("train", "test") if self.speech.splits[split]
-        }  # (clips, features); even ones are of one person
+            split: POOLINGS[self.data.pooling](self._clips(split, cache))
+            for split in ("train", "test")
+            if self.speech.splits[split]
+        }  # (clips, numbers); even ones are of one person
         order = np.random.default_rng([recipe.seed, 1]).permutation(self.data.clips)
         held_out = round(self.data.test_share * self.data.clips)
         self.parts = {"held_out": order[:held_out], "train": order[held_out:]}
@@ -163,24 +169,24 @@ class CrowdTask:
     # ── clips ────────────────────────────────────────────────────────────────────────────────────────
 
     def _clips(self, split: str, cache: Path) -> Array:
-        """Features of all clips of a split, made once for all seeds of a recipe; (clips, features)."""
+        """Features of all clips of a split, made once for all seeds and poolings; (clips, frames, 43)."""
         name = hashlib.sha256(f"{split} {self._made}".encode()).hexdigest()[:32]
-        path = cache / f"clips-{name}.npy"
+        path = cache / f"clip-tables-{name}.npy"
         if not path.exists():
             made = np.stack([self._clip(split, i) for i in range(self.data.clips)])
             with replacing(path) as draft, draft.open("wb") as file:
                 np.save(file, made)
-        features: Array = np.load(path, allow_pickle=False)
-        return features
+        tables: Array = np.load(path, allow_pickle=False)
+        return tables
 
     def _clip(self, split: str, number: int) -> Array:
-        """Features of a clip; with an odd number it is of two people."""
+        """Features of a clip, (frames, 43); with an odd number it is of two people."""
         from soxr import resample
 
         rng = np.random.default_rng([self.data.draw, split == "test", number])
         sound = self._augment(self._spoken(split, number % 2 == 1, rng), rng)
         clip = fixed_length(resample(sound, self._rate, RATE).astype(np.float32), self.data.crop)
-        return clip_features(clip, vocals=self.data.vocals, pooling=self.data.pooling)
+        return clip_table(clip, vocals=self.data.vocals)
 
     def _spoken(self, split: str, two: bool, rng: Generator) -> Array:
         """Samples (n,) of one person or two, as much of both."""
@@ -225,7 +231,7 @@ class CrowdTask:
         return rng.permutation(self.parts["train"])
 
     def example(self, number: int, rng: Generator) -> dict[str, NDArray[Any]]:  # noqa: ARG002
-        """A clip: `features` (features,) and `two` ()."""
+        """A clip: `features` (numbers,) and `two` ()."""
         return {"features": self.features["train"][number], "two": np.array(number % 2, np.float32)}
 
     def model(self) -> CrowdModel:
@@ -259,7 +265,7 @@ class CrowdTask:
         return {
             "files": f"`{path.name}` ({path.stat().st_size} bytes)",
             "network": f"dense, {sum(p.numel() for p in model.network.parameters())} parameters",
-            "input": f"{count} numbers: {FEATURES} features, {self.data.pooling}",
+            "input": f"{count} numbers: {FEATURES} features, pooling {self.data.pooling}",
             "data": f"{self.data.clips} clips of {self.data.crop:g} s; {self.speech.describe()}",
             "largest difference from torch": f"{worst:.1e}",
         } | figures
