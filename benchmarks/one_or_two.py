@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -29,7 +30,9 @@ def accuracies(recipe, seed: int, cache: Path) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         train(seeded, make_task(seeded, cache, lambda _: None), Path(folder), report=lambda _: None)
         last = json.loads((Path(folder) / "log.jsonl").read_text().splitlines()[-1])
-    return last["accuracy_held_out"], last["accuracy_other_people"]
+    found = last["accuracy_held_out"], last["accuracy_other_people"]
+    print(f"seed {seed}: held out {found[0]:.1%}, other people {found[1]:.1%}", file=sys.stderr, flush=True)
+    return found
 
 
 def main() -> None:
