@@ -12,6 +12,7 @@ the same recordings is printed as well.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ GRID = {
     "min_duration_on": (0.0, 0.3),
     "pad": (0.0, 0.06),
 }
-WINDOWS = ((30.0, 15.0), (60.0, 30.0), (90.0, 45.0), (180.0, 90.0))
+WINDOWS = ((30.0, 15.0), (60.0, 30.0), (90.0, 45.0), (180.0, 90.0), (360.0, 180.0))
 STEP = 0.08
 
 
@@ -69,13 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{len(references)} recordings of up to {options.most} people")
     for name, guess in (("random", by_chance), ("energy", by_energy)):
         show(name, [diarization_error(ref, guess(path)) for path, ref in references.items()])
+    own = dataclasses.replace(tertulia.load("sortformer-tiny").chain, weights=options.weights)
     chains = {
-        f"blocks of {w:g} s": EndToEnd(options.weights, window=w, overlap=o)
+        f"blocks of {w:g} s": dataclasses.replace(own, window=w, overlap=o)
         for w, o in WINDOWS
         if f"{w:g}" in options.windows.split(",")
     }
     chains |= {
-        f"latency {name} s": EndToEnd(options.weights, latency=name)
+        f"latency {name} s": dataclasses.replace(own, latency=name)
         for name in options.latencies.split(",")
         if name
     }

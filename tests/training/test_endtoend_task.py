@@ -113,6 +113,27 @@ def test_the_reference_is_where_the_sound_is(task):
     assert np.mean(loud == spoken) > 0.98
 
 
+def test_a_voice_at_another_speed_has_another_pitch(task):
+    """Everybody's pitch is 100 · 1.5ⁿ Hz; at 1.25 it is that much higher, with turns where they were."""
+    plain = replace(task._sides["train"], rooms=None)
+    faster = replace(plain, speeds=(1.25,))
+    pitches = []
+    for conversations in (plain, faster):
+        samples, reference = conversations((1, 1), 8.0, np.random.default_rng(1))
+        power = np.abs(np.fft.rfft(samples))[: 8 * 450] ** 2
+        pitches.append(np.argmax(np.convolve(power, np.ones(80), "same")) / 8)  # Hz
+        assert len(reference.speakers) == 1
+    assert pitches[1] / pitches[0] == pytest.approx(1.25, rel=0.05)
+
+
+def test_some_conversations_are_livelier_than_others(task):
+    lengths = []
+    for seed in range(12):
+        _, reference = task._sides["train"]((2, 2), 60.0, np.random.default_rng(seed))
+        lengths.append(np.mean([turn.duration for turn in reference]))
+    assert max(lengths) > 2 * min(lengths)
+
+
 def test_the_curriculum_changes_examples(recipe, task):
     short = next(batches(task, 0, epoch=1, size=2))
     long = next(batches(task, 0, epoch=2, size=2))
@@ -211,6 +232,7 @@ def test_what_is_wrong_is_named(recipe, tmp_path, folder):
         ({"data": {**recipe.data, "curriculum": [[1, 1, 2, 4.0]]}}, UsageError, "begins with epoch 0"),
         ({"data": {**recipe.data, "curriculum": [[0, 3, 2, 4.0]]}}, UsageError, "rows"),
         ({"data": {**recipe.data, "curriculum": [[0, 1, 4, 4.0]]}}, UsageError, "speakers fewer"),
+        ({"data": {**recipe.data, "speeds": [1.0, 3.0]}}, UsageError, "speeds are factors from 0.5 to 2"),
         ({"network": {"name": "sortformer", "size": "huge"}}, UsageError, "unknown size 'huge'"),
         ({"loss": {"sort": 0.0, "permutation": 0.0}}, UsageError, "one of them above"),
     ]:

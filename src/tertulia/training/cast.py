@@ -27,6 +27,7 @@ class Data:
         noise: folder of clips.
         turns: folder of RTTM whose turns are replayed; without it they are sampled.
         turns_left_out: patterns of the names of recordings whose turns are not replayed.
+        speeds: factors, one of which a voice of the training is played at.
         leave_out: column of the manifest → values whose rows are not used.
         curriculum: rows (first epoch, fewest speakers, most, seconds of an example), in order of the first.
         hours: of sound in an epoch.
@@ -48,6 +49,7 @@ class Data:
     noise: str | None = None
     turns: str | None = None
     turns_left_out: tuple[str, ...] = ()
+    speeds: tuple[float, ...] = (1.0,)
     leave_out: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,6 +61,8 @@ class Data:
             raise UsageError(f"data.curriculum begins with epoch 0 and goes on rising; got {epochs}")
         if not (self.hours > 0 and self.tests >= 1 and self.kept >= 0 and self.joining >= 1):
             raise UsageError("data needs hours above zero, tests and joining from 1, kept from 0")
+        if not self.speeds or not all(0.5 <= speed <= 2 for speed in self.speeds):
+            raise UsageError(f"data.speeds are factors from 0.5 to 2; got {self.speeds}")
         if self.kept and min(self.kept, self.joining) < self.most:
             raise UsageError(
                 f"data.kept and data.joining go from {self.most}, one for each number of speakers"

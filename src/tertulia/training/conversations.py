@@ -20,6 +20,7 @@ from tertulia.simulation.sounds import decibels, rms, speech_of
 from tertulia.simulation.templates import replay
 from tertulia.simulation.turns import TurnStatistics
 from tertulia.timeline import Diarization
+from tertulia.training.augment import at_speed
 from tertulia.training.pack import Pack
 
 __all__ = ["Conversations", "Rooms"]
@@ -30,7 +31,10 @@ _FADE = 80  # samples at both ends of a turn: cut speech would click
 _RT60 = (0.15, 0.7)  # s
 _LEVEL = -26.0  # dB of full scale
 _GAIN = 3.0  # dB by which a voice is louder or softer than the others
-_OVERLAPPING = (0.05, 0.65)  # shares of changes that overlap, drawn anew for each conversation
+# Drawn anew for each conversation, which may be a lively meeting or a broadcast of long speeches.
+_OVERLAPPING = (0.05, 0.8)  # share of changes that overlap
+_TURN, _PAUSE, _OVERLAP = (0.7, 4.0), (0.7, 3.0), (1.0, 4.0)  # factors of seconds, drawn by their logarithms
+_EVENNESS = (0.5, 4.0)  # of the speakers' shares, likewise
 
 
 class Rooms:
@@ -72,6 +76,7 @@ class Conversations:
         rooms: where they take place, or None for no echo at all.
         reverberant: share that takes place in one.
         templates: references whose turns are replayed; without any, turns are sampled.
+        speeds: factors, one of which a voice is played at: at another speed it is another person's.
     """
 
     pack: Pack
@@ -79,6 +84,7 @@ class Conversations:
     rooms: Rooms | None
     reverberant: float
     templates: Sequence[Diarization] = ()
+    speeds: tuple[float, ...] = (1.0,)
 
     def __call__(
         self, speakers: tuple[int, int], seconds: float, rng: Generator
@@ -101,7 +107,8 @@ class Conversations:
         echoes = self.rooms.draw(rng) if self.rooms and rng.random() < self.reverberant else None
         mixed = np.zeros(round(seconds * self.pack.sample_rate), np.float32)
         for place, (name, person) in enumerate(zip(names, cast, strict=True)):
-            voice = self._turns(structure[name].bounds, self.voices[str(person)], len(mixed), rng)
+            speed = self.speeds[int(rng.integers(len(self.speeds)))]
+            voice = self._turns(structure[name].bounds, self.voices[str(person)], speed, len(mixed), rng)
             if echoes is not None:
                 voice = _through(voice, echoes[place % len(echoes)])
             mixed += voice * np.float32(decibels(_LEVEL + rng.uniform(-_GAIN, _GAIN)))
@@ -110,7 +117,7 @@ class Conversations:
     def _structure(self, speakers: tuple[int, int], seconds: float, rng: Generator) -> Diarization:
         low, high = speakers
         if not self.templates:
-            statistics = dataclasses.replace(TurnStatistics(), overlapping=float(rng.uniform(*_OVERLAPPING)))
+            statistics = _statistics(rng)
             names = [str(i) for i in range(int(rng.integers(low, high + 1)))]
             return sample(statistics, names, seconds, rng)
         fitting = [t for t in self.templates if low <= len(t.speakers) <= high]
@@ -121,11 +128,11 @@ class Conversations:
         return Diarization(heard, duration=seconds)
 
     def _turns(
-        self, bounds: NDArray[np.float64], pieces: Sequence[int], length: int, rng: Generator
+        self, bounds: NDArray[np.float64], pieces: Sequence[int], speed: float, length: int, rng: Generator
     ) -> Samples:
         """One voice, of unit power while it speaks, silent between its turns; → (length,)."""
         spans = np.minimum(np.rint(bounds * self.pack.sample_rate).astype(np.int64), length)  # (turns, 2)
-        speech = self._speech(pieces, int((spans[:, 1] - spans[:, 0]).sum()), rng)
+        speech = self._speech(pieces, speed, int((spans[:, 1] - spans[:, 0]).sum()), rng)
         dry, taken = np.zeros(length, np.float32), 0
         for begin, end in spans.tolist():
             turn = speech[taken : taken + end - begin].copy()
@@ -137,7 +144,7 @@ class Conversations:
             taken += end - begin
         return dry
 
-    def _speech(self, pieces: Sequence[int], count: int, rng: Generator) -> Samples:
+    def _speech(self, pieces: Sequence[int], speed: float, count: int, rng: Generator) -> Samples:
         """Utterances without their silences one after the other, each of unit power; → (count,)."""
         parts: list[Samples] = []
         have = 0
@@ -145,6 +152,7 @@ class Conversations:
             before = have
             for i in rng.permutation(len(pieces)).tolist():
                 speech = speech_of(self.pack.read(pieces[i]), self.pack.sample_rate)
+                speech = at_speed(speech, speed, self.pack.sample_rate)
                 if speech.size:
                     parts.append(speech / np.float32(rms(speech)))
                     have += len(speech)
@@ -153,6 +161,23 @@ class Conversations:
             if have == before:
                 raise InputError("a voice is nothing but silence")
         return np.concatenate([*parts, np.zeros(0, np.float32)])[:count]
+
+
+def _statistics(rng: Generator) -> TurnStatistics:
+    """Statistics of some conversation."""
+    usual = TurnStatistics()
+    longer, slower, further, evenness = (
+        float(np.exp(rng.uniform(*np.log(drawn)))) for drawn in (_TURN, _PAUSE, _OVERLAP, _EVENNESS)
+    )
+    return dataclasses.replace(
+        usual,
+        turn=tuple(longer * value for value in usual.turn),
+        pause=tuple(slower * value for value in usual.pause),
+        gap=tuple(slower * value for value in usual.gap),
+        overlap=tuple(further * value for value in usual.overlap),
+        overlapping=float(rng.uniform(*_OVERLAPPING)),
+        evenness=evenness,
+    )
 
 
 def _through(voice: Samples, response: Samples) -> Samples:

@@ -38,6 +38,7 @@ _RATE = 16_000
 _AROUND = 120  # samples by which a window of 25 ms reaches beyond its step of 10 ms
 _TEST = 1 << 34  # numbers of test examples begin here
 _KEPT = 2  # tells the chance behind conversations that are kept from other chance
+_MADE = 2  # how conversations are made: the next number when that changes, so that none is kept from before
 _HALF = 0.5  # probability from which somebody is active when measuring
 
 
@@ -85,10 +86,27 @@ class EndToEndTask:
             for side, people in sides(utterances, self.data, most).items()
         }
         self._sides = {
-            side: Conversations(self._pack, people, rooms, augmentation.rooms, turns)
+            side: Conversations(
+                self._pack,
+                people,
+                rooms,
+                augmentation.rooms,
+                turns,
+                self.data.speeds if side == "train" else (1.0,),
+            )
             for side, people in self.voices.items()
         }
-        named = json.dumps([self.identity, recipe.seed, recipe.augmentation, self.data.lasting, most])
+        named = json.dumps(
+            [
+                self.identity,
+                recipe.seed,
+                recipe.augmentation,
+                self.data.lasting,
+                most,
+                self.data.speeds,
+                _MADE,
+            ]
+        )
         digest = hashlib.sha256(named.encode()).hexdigest()[:32]
         self.kept = Kept(cache / f"conversations-{digest}", self._whole)
 
