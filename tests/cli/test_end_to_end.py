@@ -103,10 +103,15 @@ def test_bad_files_cost_no_other_its_result(tmp_path):
     assert all(line.startswith(f"tertulia: {path}: ") for line, path in zip(complaints, bad, strict=True))
 
 
+def _interruptible():
+    """What a shell puts in the background ignores Ctrl-C, and so do all its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupting_it_is_quiet_and_exit_code_130(tmp_path):
     command = [*COMMAND, "diarize", "-", "-o", tmp_path / "out.rttm"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes) as process:
+    with subprocess.Popen(command, **pipes, preexec_fn=_interruptible) as process:
         # More than fits into a pipe: once it is written, somebody is reading.
         process.stdin.write(wav(noise(20), promised=2**31))
         process.stdin.flush()
