@@ -12,16 +12,14 @@ interrupted goes on. Markdown is printed in the end.
 from __future__ import annotations
 
 import argparse
-import copy
+import dataclasses
 import json
 import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from tertulia.config import from_table
-from tertulia.training import make_task, train
+from tertulia.training import make_task, read_recipe, train
 from tertulia.training.recipe import Recipe
 from tertulia.training.run import CHECKPOINT
 
@@ -37,12 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--cache", type=Path, required=True, help="folder for decoded sound")
     options = parser.parse_args(arguments)
-    places = [option.partition("=") for option in options.data]
-    data = " ".join(f"data.{key}={json.dumps(path)}" for key, _, path in places)
+    data = {key: path for key, _, path in (option.partition("=") for option in options.data)}
     rows: dict[str, list[dict[str, float]]] = {}
     for described in options.variant:
         name, _, settings = described.partition(":")
-        recipe = changed(options.recipe, f"{options.all} {data} {settings}")
+        recipe = changed(read_recipe(options.recipe, data), f"{options.all} {settings}")
         rows[name] = trained(recipe, options.runs / name, options.cache)
     for figure in options.figure:
         print(f"\n{figure}, after every epoch:\n\n| variant | values |\n|---|---|")
@@ -51,14 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"| {name} | {values} |")
 
 
-def changed(path: Path, settings: str) -> Recipe:
-    """Read a recipe and set `table.key=value`, values as TOML has them, without blanks."""
-    table: dict[str, Any] = copy.deepcopy(tomllib.loads(path.read_text(encoding="utf-8")))
+def changed(recipe: Recipe, settings: str) -> Recipe:
+    """Set `table.key=value`, values as TOML has them, without blanks."""
     for setting in settings.split():
         place, _, value = setting.partition("=")
         section, _, key = place.partition(".")
-        table.setdefault(section, {})[key] = tomllib.loads(f"value = {value}")["value"]
-    return from_table(Recipe, {"name": path.stem, **table}, str(path))
+        table = {**getattr(recipe, section), key: tomllib.loads(f"value = {value}")["value"]}
+        recipe = dataclasses.replace(recipe, **{section: table})
+    return recipe
 
 
 def trained(recipe: Recipe, folder: Path, cache: Path) -> list[dict[str, float]]:

@@ -9,9 +9,9 @@ from typing import Any
 from tertulia.errors import InputError, UsageError
 from tertulia.simulation.templates import read_references
 from tertulia.timeline import Diarization
-from tertulia.training.utterances import Utterance, read_names, read_utterances
+from tertulia.training.utterances import Utterance, read_names
 
-__all__ = ["FRAME", "Data", "chosen_utterances", "sides", "templates"]
+__all__ = ["FRAME", "Data", "sides", "templates"]
 
 FRAME = 0.08
 """Seconds between two outputs of the network."""
@@ -79,16 +79,6 @@ class Data:
     def longest(self) -> float:
         """Seconds of the longest example."""
         return max(row[3] for row in self.curriculum)
-
-
-def chosen_utterances(data: Data) -> list[Utterance]:
-    """List the utterances that are used, of all speakers."""
-    left_out = {column: {str(v) for v in values} for column, values in data.leave_out.items()}
-    return [
-        u
-        for u in read_utterances(str(data.speech))
-        if not any(u.about.get(column, "") in values for column, values in left_out.items())
-    ]
 
 
 def sides(utterances: list[Utterance], data: Data, most: int) -> dict[str, dict[str, list[int]]]:

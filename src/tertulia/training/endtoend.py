@@ -23,13 +23,14 @@ from tertulia.frames import Grid
 from tertulia.networks.frontend import LogMel
 from tertulia.simulation.sounds import audio_files
 from tertulia.training.augment import Augmentation, Augmenter
-from tertulia.training.cast import FRAME, Data, chosen_utterances, sides, templates
+from tertulia.training.cast import FRAME, Data, sides, templates
 from tertulia.training.conversations import Conversations, Rooms
 from tertulia.training.kept import Example, Kept
 from tertulia.training.pack import pack
 from tertulia.training.recipe import Recipe
 from tertulia.training.sortformer import EndToEndModel, Loss, SortformerSettings, export_sortformer
 from tertulia.training.task import Examples
+from tertulia.training.utterances import used_utterances
 from tertulia.training.windows import activity, window_errors
 
 __all__ = ["EndToEndTask"]
@@ -67,7 +68,7 @@ class EndToEndTask:
         for key in ("speech", "test"):
             if getattr(self.data, key) is None:
                 raise UsageError(f"{name}.data.{key} is not set: --data {key}=PATH")
-        utterances = chosen_utterances(self.data)
+        utterances = used_utterances(str(self.data.speech), self.data.leave_out)
         self._pack = pack([(u.path, u.start, u.end) for u in utterances], cache, report=report)
         noise = None
         if self.data.noise is not None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tertulia.errors import InputError, UsageError
 from tertulia.simulation.sounds import audio_files
-from tertulia.training.utterances import read_names, read_utterances
+from tertulia.training.utterances import read_names, used_utterances
 
 __all__ = ["Data", "files_of", "speech_of_sides"]
 
@@ -65,12 +65,7 @@ class Data:
 
 def speech_of_sides(data: Data) -> dict[str, list[Path]]:
     """Utterances of the speakers of either side."""
-    left_out = {column: {str(v) for v in values} for column, values in data.leave_out.items()}
-    used = [
-        u
-        for u in read_utterances(str(data.speech))
-        if not any(u.about.get(column, "") in values for column, values in left_out.items())
-    ]
+    used = used_utterances(str(data.speech), data.leave_out)
     kept = set(read_names(str(data.test)))
     sides = {
         "train": [u.path for u in used if u.speaker not in kept],

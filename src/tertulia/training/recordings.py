@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +62,16 @@ class Recordings:
             regions=[corpus.load_uem(item) for item in items],
         )
 
-    @property
+    @cached_property
     def usable(self) -> list[int]:
         """Numbers of the recordings that could be decoded."""
         return [i for i in range(len(self.pack)) if i not in self.pack.bad]
+
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """Length of each of those over that of all."""
+        lengths = np.array([self.pack.length(i) for i in self.usable], float)
+        return np.asarray(lengths / lengths.sum())
 
     @property
     def hours(self) -> float:
@@ -92,8 +99,7 @@ class SpeechWindows:
         What is shorter than a window is followed by silence.
         """
         packed, usable = self.recordings.pack, self.recordings.usable
-        lengths = np.array([packed.length(i) for i in usable], float)
-        number = usable[int(rng.choice(len(usable), p=lengths / lengths.sum()))]
+        number = usable[int(rng.choice(len(usable), p=self.recordings.shares))]
         step = round(GRID.step * packed.sample_rate)
         first = int(rng.integers(max(1, packed.length(number) // step - self.frames + 1)))
         samples = packed.read(number, first * step, self.frames * step)

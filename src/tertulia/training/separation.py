@@ -24,7 +24,7 @@ from tertulia.training.export import export
 from tertulia.training.pack import Pack, pack
 from tertulia.training.recipe import Recipe
 from tertulia.training.task import Model
-from tertulia.training.utterances import read_names, read_utterances
+from tertulia.training.utterances import read_names, used_utterances
 
 __all__ = ["SeparationTask", "si_sdr"]
 
@@ -265,12 +265,9 @@ class _People:
 
 def _speakers(data: Data, voices: int) -> dict[str, dict[str, list[Path]]]:
     """Side → speaker → utterances."""
-    left_out = {column: {str(v) for v in values} for column, values in data.leave_out.items()}
     kept = read_names(str(data.test))
     sides: dict[str, dict[str, list[Path]]] = {"train": {}, "test": {}}
-    for utterance in read_utterances(str(data.speech)):
-        if any(utterance.about.get(column, "") in values for column, values in left_out.items()):
-            continue
+    for utterance in used_utterances(str(data.speech), data.leave_out):
         side = "test" if utterance.speaker in kept else "train"
         sides[side].setdefault(utterance.speaker, []).append(utterance.path)
     for side, who in sides.items():

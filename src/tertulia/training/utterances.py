@@ -18,7 +18,7 @@ from tertulia.formats._turns import parsed, seconds
 from tertulia.simulation.sounds import audio_files
 from tertulia.simulation.templates import read_references
 
-__all__ = ["Utterance", "read_names", "read_utterances", "split"]
+__all__ = ["Utterance", "read_names", "read_utterances", "split", "used_utterances"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,21 @@ def read_utterances(source: str | Path) -> list[Utterance]:
     if not utterances:
         raise InputError(f"{source} lists no utterances; a folder needs them as speaker/utterance")
     return sorted(utterances, key=lambda u: (str(u.path), u.start, u.speaker))
+
+
+def used_utterances(source: str | Path, leave_out: Mapping[str, Iterable[Any]]) -> list[Utterance]:
+    """Read utterances without those whose column of the manifest has one of the values left out.
+
+    Args:
+        source: as for `read_utterances`, whose errors it has.
+        leave_out: column → values.
+    """
+    left_out = {column: {str(v) for v in values} for column, values in leave_out.items()}
+    return [
+        u
+        for u in read_utterances(source)
+        if not any(u.about.get(column, "") in values for column, values in left_out.items())
+    ]
 
 
 def _tree(folder: Path) -> list[Utterance]:
