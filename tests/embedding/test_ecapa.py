@@ -15,14 +15,18 @@ from tertulia.features import fbank
 from tertulia.frames import Grid
 from tertulia.networks import ecapa as networks
 from tertulia.segmentation import Activity
-from tertulia.training.embedders import export_embedder
+from tertulia.training.embedders import ECAPASettings, export_embedder
+
+SETTINGS = ECAPASettings(
+    cepstra=20, channels=16, blocks=2, scale=4, bottleneck=8, wide=24, attention=8, dim=192, half=False
+)
 
 
 @pytest.fixture(scope="module")
 def network() -> networks.ECAPA:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        made = networks.ECAPA(192, 80, 20, channels=16, blocks=2, scale=4, bottleneck=8, wide=24, attention=8)
+        made = SETTINGS()
         for _ in range(3):
             made(torch.randn(4, 50, 80))
     return made.eval()
@@ -31,7 +35,7 @@ def network() -> networks.ECAPA:
 @pytest.fixture(scope="module")
 def embedder(network: networks.ECAPA, tmp_path_factory: pytest.TempPathFactory) -> ECAPA:
     folder = tmp_path_factory.mktemp("ecapa")
-    export_embedder("ecapa", network, folder, "small")
+    export_embedder(SETTINGS, network, folder, "small")
     return ECAPA(weights=str(folder / "small"), threads=1)
 
 

@@ -15,17 +15,20 @@ from tertulia.features import fbank
 from tertulia.frames import Grid
 from tertulia.networks import resnet50 as networks
 from tertulia.segmentation import Activity
-from tertulia.training.embedders import export_embedder
+from tertulia.training.embedders import ResNet50Settings, export_embedder
 
 RATE = 16_000
 SECONDS = 1.5
+
+
+SETTINGS = ResNet50Settings(channels=4, dim=512, dropout=0.0)
 
 
 @pytest.fixture(scope="module")
 def network() -> networks.ResNet50:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        made = networks.ResNet50(512, channels=4)
+        made = SETTINGS()
         for _ in range(2):
             made(torch.randn(4, 60, 80))
     return made.eval()
@@ -34,7 +37,7 @@ def network() -> networks.ResNet50:
 @pytest.fixture(scope="module")
 def embedder(network: networks.ResNet50, tmp_path_factory: pytest.TempPathFactory) -> ResNet50:
     folder = tmp_path_factory.mktemp("resnet50")
-    export_embedder("resnet50", network, folder, "small")
+    export_embedder(SETTINGS, network, folder, "small")
     return ResNet50(weights=str(folder / "small"), threads=1)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from tertulia.embedding import EMBEDDERS
 from tertulia.errors import InputError
@@ -18,7 +20,7 @@ from tertulia.networks.ecapa import ECAPA
 from tertulia.networks.frontend import Cepstra, LogMel
 from tertulia.training import make_task, read_recipe
 from tertulia.training.curves import draw_curves
-from tertulia.training.export import export
+from tertulia.training.export import export, round_to_half
 from tertulia.training.pack import pack
 from tertulia.training.teacher import targets
 
@@ -127,6 +129,17 @@ def test_an_export_that_computes_something_else_is_refused(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
+def test_matrices_in_16_bits(tmp_path: Path) -> None:
+    network, example = nn.Sequential(nn.Linear(40, 60), nn.BatchNorm1d(60)), {"x": torch.randn(3, 40)}
+    round_to_half(network)
+    sizes = {}
+    for half in (False, True):
+        path = tmp_path / f"{half}.onnx"
+        assert export(network, path, [example], {"x": {0: "n"}}, half=half) < 1e-5
+        sizes[half] = path.stat().st_size
+    assert sizes[False] - sizes[True] > 0.9 * 2 * 40 * 60
+
+
 # ── the teacher ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -154,6 +167,41 @@ def test_distilling_needs_no_labels(written: Written, speech: Path, tmp_path: Pa
     assert set(losses) == {"loss_distillation"}
     losses["loss_distillation"].backward()
     assert all(p.grad is not None for p in model.network.parameters())
+
+
+def test_a_teacher_of_crops_hears_them_clean_and_is_no_part_of_the_model(
+    written: Written, speech: Path, tmp_path: Path
+) -> None:
+    changes = {
+        "loss": {"softmax": None, "distillation": 1.0, "hears": "crops"},
+        "network": {"dim": 192},
+        "augmentation": {"noise": 1.0, "snr": [0.0, 0.0], "speeds": [0.8, 1.2]},
+    }
+    task = make_task(read_recipe(written(**changes), {"speech": str(speech)}), tmp_path, print)
+    examples = [task.example(i, np.random.default_rng(i)) for i in range(4)]
+    for example in examples:
+        noise = example["waveforms"] - example["clean"]
+        assert np.std(noise) == pytest.approx(np.std(example["clean"]), rel=0.1)
+    model = task.model()
+    parameters = sum(p.numel() for p in model.network.parameters())
+    assert sum(p.numel() for p in model.parameters()) == parameters
+    batch = {name: torch.from_numpy(np.stack([e[name] for e in examples])) for name in examples[0]}
+    heard = []
+    model._teacher, teacher = lambda features: heard.append(teacher(features)) or heard[-1], model._teacher
+    losses = model(batch)
+    targets = F.normalize(heard[0] - heard[0].mean(dim=0), dim=1)
+    expected = 1 - F.cosine_similarity(model.embed(batch["waveforms"]), targets).mean()
+    assert losses["loss_distillation"].item() == pytest.approx(expected.item(), abs=1e-3)
+    torch.testing.assert_close(model.state_dict()["centre"], heard[0].mean(dim=0))
+
+
+def test_an_epoch_of_several_passes(written: Written, speech: Path, tmp_path: Path) -> None:
+    once, thrice = (
+        make_task(read_recipe(written(data={"passes": n}), {"speech": str(speech)}), tmp_path, print)
+        for n in (1, 3)
+    )
+    order = thrice.order(np.random.default_rng(0))
+    assert sorted(order) == sorted(np.tile(once.order(np.random.default_rng(0)), 3))
 
 
 def test_masks_blank_features_in_training_only(written: Written, speech: Path, tmp_path: Path) -> None:

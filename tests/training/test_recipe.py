@@ -48,6 +48,8 @@ def test_an_unknown_table_is_refused(written: Written) -> None:
         ({"data": {"dev_speakers": 7}}, "only 6 speakers have two files or more"),
         ({"loss": {"softmax": 0.0}}, "one of them above"),
         ({"loss": {"teacher": "campplus"}}, "unknown teacher 'campplus'; there is: campplus-window"),
+        ({"loss": {"hears": "words"}}, "hears cannot be 'words'"),
+        ({"data": {"passes": 0}}, "data.passes is 1 or more; got 0"),
         ({"augmentation": {"noise": 1.5}}, r"a share in \[0, 1\]"),
         ({"augmentation": {"codec": 0.5}}, "codecs needs at least one"),
         ({"augmentation": {"codecs": ["aac"]}}, "unknown codec 'aac'"),

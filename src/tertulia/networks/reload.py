@@ -1,20 +1,26 @@
-"""A PyanNet with the parameters of an ONNX file, so that training can begin where bundled weights end."""
+"""Networks with the parameters of ONNX files, so that training can begin where bundled weights end."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from tertulia.errors import InputError, MissingExtraError
+from tertulia.networks.campplus import CAMPPlus
 from tertulia.networks.pyannet import PyanNet
 
-__all__ = ["pyannet"]
+__all__ = ["campplus", "pyannet"]
 
 _GATES = (0, 2, 3, 1)  # ONNX has input, output, forget, cell; torch has input, forget, cell, output
+_FEATURES = 20  # frames that a network is run on to see in which order its layers come
+_HALF = "network."  # what the exporter puts before names of parameters of one half
+
+Values = dict[str, NDArray[np.float32]]
 
 
 def pyannet(path: Path) -> PyanNet:
@@ -24,19 +30,7 @@ def pyannet(path: Path) -> PyanNet:
         InputError: when it is no ONNX file, or one of another network.
         MissingExtraError: when `onnx` is not installed.
     """
-    try:
-        import onnx
-        from onnx import numpy_helper
-    except ImportError as error:
-        raise MissingExtraError(f"{path}: reading it needs onnx: pip install 'tertulia[train]'") from error
-    try:
-        graph = onnx.load(str(path)).graph
-    except Exception as error:  # protobuf's own classes
-        raise InputError(f"{path}: no ONNX file: {' '.join(str(error).split())[:200]}") from error
-    values = {item.name: np.array(numpy_helper.to_array(item)) for item in graph.initializer}
-    # Parameters with the same values share one: the exporter leaves an alias for the others.
-    aliases = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
-    values |= {name: values[source] for name, source in aliases.items() if source in values}
+    graph, values = _read(path)
     parameters = {name: torch.from_numpy(value) for name, value in values.items() if "::" not in name}
     recurrent = [node for node in graph.node if node.op_type == "LSTM"]
     products = [
@@ -50,9 +44,95 @@ def pyannet(path: Path) -> PyanNet:
             parameters[f"{name}.weight"] = torch.from_numpy(values[node.input[1]].T.copy())
         network.load_state_dict(parameters)
     except (KeyError, RuntimeError, ValueError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: not the parameters of this segmentation network: {said}") from error
+        raise _other(path, "this segmentation network", error) from error
     return network
+
+
+def campplus(frames: Path, projection: Path) -> CAMPPlus:
+    """Read the parameters of CAM++ from the two files that this project made of it.
+
+    The exporter has folded batch normalisations into the convolutions before them; here those normalisations
+    do nothing but add what is left of them.
+
+    Raises:
+        InputError: when one is no ONNX file, or one of another network.
+        MissingExtraError: when `onnx` is not installed.
+    """
+    network = CAMPPlus().eval()
+    order = _order(network)
+    parameters: dict[str, Tensor] = {}
+    exported: list[tuple[Tensor, Tensor | None]] = []
+    for path in (frames, projection):
+        graph, values = _read(path)
+        tensors = {name: torch.from_numpy(value) for name, value in values.items()}
+        parameters |= {name.removeprefix(_HALF): v for name, v in tensors.items() if "::" not in name}
+        for node in graph.node:
+            if node.op_type == "Conv" and node.input[1] in tensors:
+                weight, *biases = (tensors[name] for name in node.input[1:])
+                exported.append((weight, biases[0] if biases else None))
+    layers = dict(network.named_modules())
+    places = [place for place, name in enumerate(order) if isinstance(layers[name], nn.Conv1d | nn.Conv2d)]
+    try:
+        for place, (weight, bias) in zip(places, exported, strict=True):
+            convolution = order[place]
+            parameters[f"{convolution}.weight"] = weight
+            if bias is not None and layers[convolution].bias is None:
+                parameters |= _folded(order[place + 1], layers[order[place + 1]], bias)
+            elif bias is not None:
+                parameters[f"{convolution}.bias"] = bias
+        missing, unknown = network.load_state_dict(parameters, strict=False)
+        if unknown or any(not name.endswith("num_batches_tracked") for name in missing):
+            raise KeyError(*missing, *unknown)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise _other(frames, "CAM++", error) from error
+    return network
+
+
+def _order(network: nn.Module) -> list[str]:
+    """Name the convolutions and normalisations of an embedding network in the order in which they run."""
+    order: list[str] = []
+    hooks = [
+        module.register_forward_hook(lambda *_, name=name: order.append(name))
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.BatchNorm1d | nn.BatchNorm2d)
+    ]
+    with torch.no_grad():
+        network(torch.zeros(1, _FEATURES, 80))
+    for hook in hooks:
+        hook.remove()
+    return order
+
+
+def _folded(name: str, layer: nn.Module, bias: Tensor) -> dict[str, Tensor]:
+    """Parameters with which a batch normalisation adds a bias, and that is all."""
+    if not isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+        raise KeyError(name)
+    found = {"running_mean": -bias, "running_var": torch.full_like(bias, 1 - layer.eps)}
+    if layer.affine:
+        found |= {"weight": torch.ones_like(bias), "bias": torch.zeros_like(bias)}
+    return {f"{name}.{key}": value for key, value in found.items()}
+
+
+def _read(path: Path) -> tuple[Any, Values]:
+    """Read the graph of an ONNX file and its constants by name."""
+    try:
+        import onnx
+        from onnx import numpy_helper
+    except ImportError as error:
+        raise MissingExtraError(f"{path}: reading it needs onnx: pip install 'tertulia[train]'") from error
+    try:
+        graph = onnx.load(str(path)).graph
+    except Exception as error:  # protobuf's own classes
+        raise InputError(f"{path}: no ONNX file: {' '.join(str(error).split())[:200]}") from error
+    values = {item.name: np.array(numpy_helper.to_array(item)) for item in graph.initializer}
+    # Parameters with the same values share one: the exporter leaves an alias for the others.
+    aliases = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
+    return graph, values | {name: values[source] for name, source in aliases.items() if source in values}
+
+
+def _other(path: Path, network: str, error: Exception) -> InputError:
+    said = " ".join(str(error).split())[:200]
+    return InputError(f"{path}: not the parameters of {network}: {said}")
 
 
 def _lstm(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tertulia.config import part
 from tertulia.networks.ecapa import ECAPA
 from tertulia.networks.resnet50 import ResNet50
-from tertulia.training.export import export
+from tertulia.training.export import export, round_to_half
 
 __all__ = ["NETWORKS", "Settings", "export_embedder", "network_settings"]
 
@@ -23,14 +23,19 @@ class Settings(Protocol):
     def __call__(self) -> nn.Module:
         """Make the network; its attribute `dim` is that of the embeddings."""
 
-    @staticmethod
-    def write(network: Any, folder: Path, name: str) -> tuple[list[Path], float]:
+    def write(self, network: Any, folder: Path, name: str) -> tuple[list[Path], float]:
         """Write its ONNX files; returns them and their largest difference from torch."""
 
 
 @dataclass(frozen=True)
 class ECAPASettings:
-    """Widths of an `ECAPA`."""
+    """Widths of an `ECAPA`.
+
+    Args:
+        cepstra, channels, blocks, scale, bottleneck, wide, attention, dim: see there.
+        half: keep matrices in 16 bits; they are computed with in 32. The network is rounded before it is
+            measured.
+    """
 
     cepstra: int
     channels: int
@@ -40,26 +45,29 @@ class ECAPASettings:
     wide: int
     attention: int
     dim: int
+    half: bool = False
 
     def __call__(self) -> nn.Module:
         """Make the network."""
-        widths = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        widths = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "half"}
         return ECAPA(**widths)
 
-    @staticmethod
-    def write(network: Any, folder: Path, name: str) -> tuple[list[Path], float]:
+    def write(self, network: Any, folder: Path, name: str) -> tuple[list[Path], float]:
         """Write the network in two halves, up to the frames and from there on."""
+        if self.half:
+            round_to_half(network)
         features = [{"features": torch.randn(1, time, 80)} for time in (200, 30, 998)]
         frames, pooling = folder / f"{name}-frames.onnx", folder / f"{name}-pooling.onnx"
         axes = {"features": {0: "batch", 1: "time"}, "output": {0: "batch", 1: "time"}}
-        worst = export(_Half(network.frames), frames, features, axes)
+        worst = export(_Half(network.frames), frames, features, axes, half=self.half)
         width = network.project.in_features // 2
         pooled = [
             {"frames": torch.randn(1, time, width).relu(), "weights": torch.rand(masks, time)}
             for time, masks in ((200, 2), (30, 1), (998, 3))
         ]
         axes = {"frames": {1: "time"}, "weights": {0: "masks", 1: "time"}, "output": {0: "masks"}}
-        return [frames, pooling], max(worst, export(_Pooling(network), pooling, pooled, axes))
+        last = export(_Pooling(network), pooling, pooled, axes, half=self.half)
+        return [frames, pooling], max(worst, last)
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,7 @@ class ResNet50Settings:
         """Make the network."""
         return ResNet50(self.dim, self.channels, self.dropout)
 
-    @staticmethod
-    def write(network: Any, folder: Path, name: str) -> tuple[list[Path], float]:
+    def write(self, network: Any, folder: Path, name: str) -> tuple[list[Path], float]:
         """Write the network in two halves, up to the frames and from their means on."""
         sizes = ((1, 148), (2, 20), (1, 998))
         features = [{"features": torch.randn(batch, time, 80)} for batch, time in sizes]
@@ -97,12 +104,13 @@ def network_settings(table: dict[str, Any], recipe: str) -> Settings:
     return settings
 
 
-def export_embedder(kind: str, network: nn.Module, folder: Path, name: str) -> dict[str, str]:
+def export_embedder(settings: Settings, network: nn.Module, folder: Path, name: str) -> dict[str, str]:
     """Write the ONNX files of a network; returns rows of its card."""
     parameters = sum(p.numel() for p in network.parameters())
+    (kind,) = (name for name, kind in NETWORKS.items() if isinstance(settings, kind))
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
-        paths, worst = NETWORKS[kind].write(network, folder, name)
+        paths, worst = settings.write(network, folder, name)
     sizes = ", ".join(f"`{path.name}` ({path.stat().st_size} bytes)" for path in paths)
     return {
         "files": sizes,

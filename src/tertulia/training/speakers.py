@@ -20,10 +20,10 @@ from tertulia.training.augment import Augmenter, at_speed, fitted
 from tertulia.training.embedders import export_embedder, network_settings
 from tertulia.training.pack import pack
 from tertulia.training.recipe import Recipe
-from tertulia.training.speech import Data, Evaluation, Speech
+from tertulia.training.speech import Evaluation, Speech
 from tertulia.training.teacher import targets
 from tertulia.training.verification import Trials
-from tertulia.training.voices import VoiceAugmentation, VoiceLoss, VoiceModel
+from tertulia.training.voices import VoiceAugmentation, VoiceData, VoiceLoss, VoiceModel
 
 __all__ = ["SpeakerTask"]
 
@@ -36,8 +36,8 @@ class SpeakerTask:
     """Utterances in, embeddings out.
 
     Args:
-        recipe: its tables are those of `Data`, `VoiceAugmentation`, `VoiceLoss` and `Evaluation`; `network`
-            names one of `NETWORKS` and goes on with what that takes.
+        recipe: its tables are those of `VoiceData`, `VoiceAugmentation`, `VoiceLoss` and `Evaluation`;
+            `network` names one of `NETWORKS` and goes on with what that takes.
         cache: folder for decoded sound and the teacher's embeddings.
         report: told what is left out.
     """
@@ -45,7 +45,7 @@ class SpeakerTask:
     def __init__(self, recipe: Recipe, cache: Path, report: Callable[[str], None]) -> None:
         name = recipe.name
         self.recipe = recipe
-        self.data = from_table(Data, recipe.data, f"{name}.data")
+        self.data = from_table(VoiceData, recipe.data, f"{name}.data")
         self.network = network_settings(recipe.network, name)
         self.augmentation = from_table(VoiceAugmentation, recipe.augmentation, f"{name}.augmentation")
         self.loss = from_table(VoiceLoss, recipe.loss, f"{name}.loss")
@@ -77,7 +77,7 @@ class SpeakerTask:
         """Places in the training split, each as often as `data` says."""
         train, length = self.speech.splits["train"], self.speech.pack.length
         times = [max(1, length(i) // self._crop) if self.data.whole else 1 for i in train]
-        places = np.repeat(np.arange(len(train)), times)
+        places = np.tile(np.repeat(np.arange(len(train)), times), self.data.passes)
         return rng.permutation(places) if self.data.per_speaker == 1 else self._balanced(len(places), rng)
 
     def _balanced(self, count: int, rng: Generator) -> NDArray[np.intp]:
@@ -96,17 +96,23 @@ class SpeakerTask:
         return self.speech.speakers[self.speech.utterances[piece].speaker]
 
     def example(self, number: int, rng: Generator) -> dict[str, NDArray[Any]]:
-        """A crop: `waveforms` (samples,), `labels` () and, for a teacher, `targets` (dim,)."""
+        """A crop: `waveforms` (samples,), `labels` () and, for a teacher, `targets` (dim,) or what it hears.
+
+        That is `clean` (samples,), before augmentation.
+        """
         piece, pack_of = self.speech.splits["train"][number], self.speech.pack
         speeds = self.augmentation.speeds
         which = int(rng.integers(len(speeds)))
         wanted = int(np.ceil(self._crop * speeds[which]))
         start = int(rng.integers(max(1, pack_of.length(piece) - wanted + 1)))
         played = at_speed(pack_of.read(piece, start, wanted), speeds[which], self._rate)
-        samples = self._augment(fitted(played, self._crop, rng), rng)
+        clean = fitted(played, self._crop, rng)
+        samples = self._augment(clean, rng)
         label = self._label(piece) + which * len(self.speech.speakers)
         made: dict[str, NDArray[Any]] = {"waveforms": samples, "labels": np.array(label)}
-        if self.loss.distillation:
+        if self.loss.teaches_crops:
+            made["clean"] = clean
+        elif self.loss.distillation:
             made["targets"] = self._targets[which, number]
         return made
 
@@ -150,7 +156,7 @@ class SpeakerTask:
 
     def finish(self, model: VoiceModel, folder: Path, name: str) -> dict[str, Any]:
         """Export, and measure adults and children of each split apart."""
-        figures = {}
+        about, figures = export_embedder(self.network, model.network, folder, name), {}
         for split_name, trials in self.speech.trials.items():
             embeddings = self._embed(model, trials)
             figures[f"EER, {split_name}"] = _rate(trials, embeddings)
@@ -158,7 +164,6 @@ class SpeakerTask:
                 part = trials.of(chosen)
                 if 0 < part.targets < len(part):
                     figures[f"EER, {split_name}, {group}"] = _rate(part, embeddings[chosen])
-        about = export_embedder(self.recipe.network["name"], model.network, folder, name)
         return {**about, "data": self.speech.describe(), **figures}
 
 

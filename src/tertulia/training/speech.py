@@ -132,16 +132,17 @@ class Speech:
         return {name: trials for name, trials in found.items() if trials is not None}
 
     def _trials(self, pieces: Sequence[int]) -> Trials | None:
-        long = [i for i in pieces if self.pack.length(i) >= self._measured]
+        long = [i for i in pieces if self.pack.length(i) >= self.measured]
         return trials_of(long, [self.utterances[i].speaker for i in long], self.evaluation.utterances)
 
     @property
-    def _measured(self) -> int:
+    def measured(self) -> int:
+        """Samples of an utterance that are measured on."""
         return round(self.evaluation.seconds * self.pack.sample_rate)
 
     def middle(self, piece: int) -> NDArray[np.float32]:
         """Samples from the middle of an utterance, as many as are measured on."""
-        count = self._measured
+        count = self.measured
         return self.pack.read(piece, (self.pack.length(piece) - count) // 2, count)
 
     def groups(self, trials: Trials) -> dict[str, NDArray[np.bool_]]:

@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
 
+from tertulia.inference import weights as weights_path
+from tertulia.networks.reload import campplus
 from tertulia.training.augment import at_speed
 from tertulia.training.files import replacing
 from tertulia.training.pack import Pack
@@ -16,11 +21,33 @@ from tertulia.training.pack import Pack
 if TYPE_CHECKING:
     from tertulia.embedding import PerWindow
 
-__all__ = ["targets"]
+__all__ = ["CropTeacher", "targets"]
 
 Array = NDArray[np.float32]
 
 _LEAST = 0.1  # s
+
+
+class CropTeacher:
+    """CAM++ in torch, which hears what the learner hears, crop by crop, on the same device.
+
+    It is no module, so that nothing of it is learnt, counted or saved with the model.
+
+    Raises:
+        MissingExtraError: when `onnx` is not installed.
+    """
+
+    dim = 192
+
+    def __init__(self) -> None:
+        halves = (weights_path(f"campplus-{half}") for half in ("frames", "projection"))
+        self._network = campplus(*halves).requires_grad_(False)
+
+    @torch.no_grad()
+    def __call__(self, features: Tensor) -> Tensor:
+        """Embed log-mel features without their mean (batch, time, 80) → (batch, 192), of length 1."""
+        network = self._network.to(features.device)
+        return F.normalize(network(features).float(), dim=1)
 
 
 def targets(teacher: PerWindow, pack: Pack, pieces: Sequence[int], speeds: Sequence[float]) -> Array:
