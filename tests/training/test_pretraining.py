@@ -54,6 +54,28 @@ def test_only_masked_frames_of_another_kind_compete():
     torch.testing.assert_close(logits, expected)
 
 
+def test_distractors_of_the_whole_batch(written: Written, speech: Path, tmp_path: Path) -> None:
+    loss = {"softmax": None, "entries": 0, "distractors": "batch"}
+    task = make_task(
+        read_recipe(written(**CHANGES | {"loss": loss}), {"speech": str(speech)}), tmp_path, print
+    )
+    examples = [task.example(i, np.random.default_rng(i)) for i in range(3)]
+    batch = {name: torch.from_numpy(np.stack([e[name] for e in examples])) for name in examples[0]}
+    logits, right, _ = task.model().logits(batch)
+    masked = int(batch["masked"].sum())
+    assert logits.shape == (masked, masked)
+    assert right.tolist() == list(range(masked))
+    assert logits.abs().max() <= 1 / task.loss.temperature + 1e-3
+
+
+def test_quantised_targets_have_distractors_of_their_crop(
+    written: Written, speech: Path, tmp_path: Path
+) -> None:
+    loss = {"softmax": None, "entries": 8, "distractors": "batch"}
+    with pytest.raises(UsageError, match="can be batch where entries = 0"):
+        make_task(read_recipe(written(**CHANGES | {"loss": loss}), {"speech": str(speech)}), tmp_path, print)
+
+
 def test_perplexity_is_one_when_all_entries_are_used_alike():
     quantizer = Quantizer(8, 2, 4, 6).eval()
     with torch.no_grad():

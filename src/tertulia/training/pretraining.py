@@ -2,7 +2,8 @@
 
 Source: A. Baevski, H. Zhou, A. Mohamed and M. Auli, "wav2vec 2.0: A framework for self-supervised learning of
 speech representations" (NeurIPS 2020); equation numbers are those of that paper. Instead of 100 drawn
-distractors, all other masked frames of a crop are distractors: a crop of some seconds has no more.
+distractors, all other masked frames of a crop are distractors: a crop of some seconds has no more. As they
+are all of one voice, the voice is of no help; where distractors come from the whole batch, it is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -62,6 +63,8 @@ class MaskedLoss:
         groups: G of the quantiser.
         entries: V of each; with none, targets are not quantised but a linear map of the latents, as one of
             the ablations in the paper has it, and something is learnt in far fewer steps.
+        distractors: from the same `crop`, as in the paper, or from the whole `batch`; the latter needs
+            targets that are not quantised.
         temperature: κ of the contrastive loss (eq. 3).
         diversity: α of the diversity loss (eq. 2).
         first, last: temperature τ of the draws of entries, at first and at last (eq. 1).
@@ -70,6 +73,7 @@ class MaskedLoss:
 
     groups: int = 2
     entries: int = 64
+    distractors: Literal["crop", "batch"] = "crop"
     temperature: float = 0.1
     diversity: float = 0.1
     first: float = 2.0
@@ -87,6 +91,8 @@ class MaskedLoss:
             raise UsageError(
                 "loss needs groups from 1, entries from 2 or none, diversity from 0, decay in (0, 1]"
             )
+        if self.distractors == "batch" and self.entries:
+            raise UsageError("loss.distractors can be batch where entries = 0, so that nothing is quantised")
         if not (self.temperature > 0 and 0 < self.last <= self.first):
             raise UsageError("loss needs temperature above 0 and 0 < last <= first")
 
@@ -107,34 +113,46 @@ class PretrainingModel(Model):
             self.target = nn.Linear(network.wide, network.channels)
         self.register_buffer("steps", torch.zeros((), dtype=torch.float64))
 
-    def logits(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Similarities (masked frames, frames) over κ, see `contrast`, and the perplexity of the entries."""
+    def logits(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Compare the contexts of masked frames with what may stand there.
+
+        Returns:
+            cosines over κ (masked frames, candidates), which candidate is right (masked frames,), and the
+            perplexity of the entries.
+        """
         latents, masked = self.network.latent(batch["waveforms"]), batch["masked"]
-        contexts = self.network.normalize(self.network.layers(latents, masked)[-1])
+        contexts = self.network.normalize(self.network.layers(latents, masked)[-1]).float()
         targets, entries, perplexity = self._targets(latents)
-        return contrast(
-            contexts.float(), targets.float(), entries, masked
-        ) / self.loss.temperature, perplexity
+        if self.loss.distractors == "batch":
+            cosines = F.normalize(contexts[masked], dim=1) @ F.normalize(targets[masked].float(), dim=1).T
+            right = torch.arange(len(cosines), device=cosines.device)
+        else:
+            cosines = contrast(contexts, targets.float(), entries, masked)
+            right = torch.nonzero(masked)[:, 1]
+        return cosines / self.loss.temperature, right, perplexity
 
     def _targets(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Targets (batch, time, dim) of latents, what they are made of (batch, time, any), the perplexity."""
         batch, time, _ = latents.shape
         if self.loss.entries == 0:
             every = torch.arange(time, device=latents.device).expand(batch, -1)[..., None]
-            # What all frames of a crop share would make all cosines alike.
-            centred = F.instance_norm(latents.float().transpose(1, 2)).transpose(1, 2)
-            return self.target(centred), every, latents.new_ones(())
+            # What all frames that compete share would make all cosines alike.
+            channels = latents.float().transpose(1, 2)
+            if self.loss.distractors == "crop":
+                centred = F.instance_norm(channels)
+            else:
+                centred = F.batch_norm(channels, None, None, training=True)
+            return self.target(centred.transpose(1, 2)), every, latents.new_ones(())
         temperature = max(self.loss.last, self.loss.first * self.loss.decay ** float(self.steps))
         quantized, entries, perplexity = self.target(latents.flatten(0, 1), temperature)
         return quantized.view(batch, time, -1), entries.view(batch, time, -1), perplexity
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the contrastive loss of masked frames (eq. 3) and the diversity loss (eq. 4)."""
-        logits, perplexity = self.logits(batch)
+        logits, right, perplexity = self.logits(batch)
         if self.training:
             self.steps += 1
-        targets = torch.nonzero(batch["masked"])[:, 1]
-        losses = {"loss_contrastive": F.cross_entropy(logits, targets)}
+        losses = {"loss_contrastive": F.cross_entropy(logits, right)}
         if self.loss.entries:
             losses["loss_diversity"] = self.loss.diversity * (1 - perplexity)
         return losses
@@ -239,7 +257,7 @@ class PretrainingTask:
         return PretrainingModel(self.widths(), self.loss)
 
     def evaluate(self, model: PretrainingModel) -> dict[str, float]:
-        """Share of masked frames of other speakers that are told among those of their crop."""
+        """Share of masked frames of other speakers that are told among their distractors."""
         device = next(model.parameters()).device
         pieces, right, total, entries = self._pieces["dev"][:_TESTS], 0, 0, 0.0
         for begin in range(0, len(pieces), _BATCH):
@@ -249,10 +267,9 @@ class PretrainingTask:
             ]
             batch = {key: torch.from_numpy(np.stack([m[key] for m in made])).to(device) for key in made[0]}
             with torch.no_grad():
-                logits, perplexity = model.logits(batch)
-            targets = torch.nonzero(batch["masked"])[:, 1]
-            right += int((logits.argmax(dim=1) == targets).sum())
-            total += len(targets)
+                logits, expected, perplexity = model.logits(batch)
+            right += int((logits.argmax(dim=1) == expected).sum())
+            total += len(expected)
             entries += float(perplexity) * len(made)
         return {"accuracy_dev": right / total, "perplexity_dev": entries / len(pieces)}
 
