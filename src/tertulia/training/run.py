@@ -95,7 +95,8 @@ def train(
             checkpoint.save(path, model, optimizer, progress, identity)
             records.epoch(progress, optimizer.param_groups[0]["lr"], time.monotonic() - begun)
             report(_line(figures, loop.epochs))
-        about = task.finish(model.eval(), folder, recipe.name)
+        # Exports are made and compared on the CPU, so what is measured last is measured there as well.
+        about = task.finish(model.cpu().eval(), folder, recipe.name)
         write_card(folder, recipe, progress, about, device)
 
 
