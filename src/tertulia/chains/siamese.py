@@ -57,7 +57,7 @@ class SiameseChain(Compared):
     """
 
     change: float = 1.0
-    threshold: float = 1.2
+    threshold: float = 1.3
     weights: str = "siamese-mfcc"
     stay: float = 0.5
     switch: float = 2.0
