@@ -2,15 +2,18 @@
 
     python benchmarks/siamese.py ../shared/data/diarization/simulated --systems siamese-mfcc,siamese-sincnet
     python benchmarks/siamese.py ../shared/data/diarization/simulated --changes siamese-sincnet@0.965,bic
+    python benchmarks/siamese.py FOLDER --systems siamese-mfcc --grid change=0.8,1 --grid threshold=0.9,1.1
 
 Changes are those within the speech of the reference. A transition of the reference is the beginning of a turn
 of somebody else than who began to speak before. Networks keep the threshold at which misses equal false
-alarms on the pairs of their dev speakers; all other methods keep their defaults.
+alarms on the pairs of their dev speakers; all other methods keep their defaults. A grid tells which settings
+of a chain make the fewest errors, and what settings chosen on half of the recordings reach on the others.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,16 +22,25 @@ import numpy as np
 
 import tertulia
 from tertulia import Diarization, Speakers
-from tertulia.audio import read
+from tertulia.audio import open_audio, read
 from tertulia.chains.stages import _cut_out, _Heard, _unfolded, _vectors
-from tertulia.evaluation import auc, bootstrap, bootstrap_difference, diarization_error, match_changes
+from tertulia.evaluation import (
+    DiarizationError,
+    auc,
+    bootstrap,
+    bootstrap_difference,
+    diarization_error,
+    match_changes,
+)
 from tertulia.featurefiles import Features
 from tertulia.frames import Grid
 from tertulia.mfcc import STEP, mfcc
 from tertulia.segmentation.changes import CHANGES, SiameseChanges
+from tertulia.speakers import ANY
 
 ROUNDS = 20  # random labellings, and random boundaries
 TOLERANCE = 0.5  # s
+RATE = 16_000  # Hz
 
 
 def recordings(folder: Path) -> list[tuple[Path, Diarization]]:
@@ -160,12 +172,62 @@ def systems_table(folder: Path, names: list[str], load: Callable = tertulia.load
         )
 
 
+def grid_table(folder: Path, name: str, axes: dict[str, list[float]]) -> Iterator[str]:
+    """Error rates of a system by settings of its chain, the best first; recordings are heard once.
+
+    Below it what the best settings on every other recording reach on the rest.
+    """
+    chain, heard = tertulia.load(name).chain, []
+    for path, reference in recordings(folder):
+        with open_audio(path, sample_rate=RATE) as recording:
+            heard.append((chain.hear(recording, None)[0], reference))
+    tried = {}
+    for setting in itertools.product(*axes.values()):
+        changed = dataclasses.replace(chain, **dict(zip(axes, setting, strict=True)))
+        tried[setting] = [outcome(changed, *one) for one in heard]
+    yield f"| {name}: {' | '.join(axes)} | DER | confusion | count off by |"
+    yield "|---" * (len(axes) + 3) + "|"
+    for setting in sorted(tried, key=lambda s: total(tried[s]).der):
+        error, off = total(tried[setting]), np.mean([off for _, off in tried[setting]])
+        cells = " | ".join(f"{x:g}" for x in setting)
+        yield f"| {cells} | {error.der:.1%} | {error.confusion_rate:.1%} | {off:.1f} |"
+    crossed = []
+    for half in (0, 1):
+        best = min(sorted(tried), key=lambda s: total(tried[s][half::2]).der)
+        crossed += tried[best][1 - half :: 2]
+        yield f"\nbest on one half: {', '.join(f'{k} {v:g}' for k, v in zip(axes, best, strict=True))}"
+    yield f"\nDER of settings chosen on the other half: {total(crossed).der:.1%}\n"
+
+
+def outcome(chain: Callable, features: Features, reference: Diarization) -> tuple[DiarizationError, int]:
+    """Errors of a chain, and by how many its count of people is off."""
+    turns = [turns for turns in chain(features, ANY, lambda _: None).turns if len(turns)]
+    result = Diarization({str(k): timeline for k, timeline in enumerate(turns)})
+    return diarization_error(reference, result), abs(len(turns) - len(reference.speakers))
+
+
+def total(outcomes: list[tuple[DiarizationError, int]]) -> DiarizationError:
+    return sum((error for error, _ in outcomes), DiarizationError())
+
+
+def axis(described: str) -> tuple[str, list[float]]:
+    """Read `KEY=V,V,…`."""
+    key, _, values = described.partition("=")
+    return key, [float(value) for value in values.split(",")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="recordings with RTTM")
     parser.add_argument("--systems", default="")
     parser.add_argument("--changes", default="")
+    parser.add_argument("--grid", action="append", metavar="KEY=V,V,…", help="settings of the systems")
     options = parser.parse_args()
+    if options.grid:
+        for name in options.systems.split(","):
+            for line in grid_table(options.folder, name, dict(map(axis, options.grid))):
+                print(line, flush=True)
+        return
     if options.changes:
         for line in changes_table(options.folder, options.changes.split(",")):
             print(line, flush=True)
