@@ -198,11 +198,11 @@ class SiameseChanges(CosineChanges):
     Vectors have length 1, so the cosine distance is half the square of the Euclidean one that was learnt.
 
     Args:
-        threshold: by default that of a distance of 1.45, the best for simulated conversations.
+        threshold: by default that of a distance of 1.3, good for simulated conversations.
         weights: of the branches, see `tertulia.embedding.siamese.Siamese`.
     """
 
-    threshold: float = 1.05
+    threshold: float = 0.845
     weights: str = "siamese-mfcc"
 
     front: ClassVar[Literal["cepstra", "voices", "twins"]] = "twins"
