@@ -5,8 +5,8 @@
     python benchmarks/siamese.py FOLDER --systems siamese-mfcc --grid change=0.8,1 --grid threshold=0.9,1.1
 
 Changes are those within the speech of the reference. A transition of the reference is the beginning of a turn
-of somebody else than who began to speak before. Networks keep the threshold at which misses equal false
-alarms on the pairs of their dev speakers; all other methods keep their defaults. A grid tells which settings
+of somebody else than who began to speak before. Networks take the distance behind their @; all other methods
+keep their defaults. A grid tells which settings
 of a chain make the fewest errors, and what settings chosen on half of the recordings reach on the others.
 """
 
@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 
 import tertulia
+from cross_validation import Grid as Grids
+from cross_validation import axis
 from tertulia import Diarization, Speakers
 from tertulia.audio import open_audio, read
 from tertulia.chains.stages import _cut_out, _Heard, _unfolded, _vectors
@@ -172,7 +174,7 @@ def systems_table(folder: Path, names: list[str], load: Callable = tertulia.load
         )
 
 
-def grid_table(folder: Path, name: str, axes: dict[str, list[float]]) -> Iterator[str]:
+def grid_table(folder: Path, name: str, axes: Grids) -> Iterator[str]:
     """Error rates of a system by settings of its chain, the best first; recordings are heard once.
 
     Below it what the best settings on every other recording reach on the rest.
@@ -208,12 +210,6 @@ def outcome(chain: Callable, features: Features, reference: Diarization) -> tupl
 
 def total(outcomes: list[tuple[DiarizationError, int]]) -> DiarizationError:
     return sum((error for error, _ in outcomes), DiarizationError())
-
-
-def axis(described: str) -> tuple[str, list[float]]:
-    """Read `KEY=V,V,…`."""
-    key, _, values = described.partition("=")
-    return key, [float(value) for value in values.split(",")]
 
 
 def main() -> None:

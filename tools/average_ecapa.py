@@ -47,7 +47,7 @@ def main() -> None:
     first, second = (parameters(run / CHECKPOINT) for run in options.runs)
     model = task.model().eval()
     print("| of the first | EER, dev % | EER, test % | without the mean: dev | test |\n|---|---|---|---|---|")
-    for share in (*SHARES, options.keep):
+    for share in (*(s for s in SHARES if s != options.keep), options.keep):  # what stays is written
         mix(model, first, second, share)
         before = task.evaluate(model)
         centre(model, task.speech)
